@@ -1,0 +1,1 @@
+"""poolsize: sizes database connection pools by measurement and queueing theory."""
