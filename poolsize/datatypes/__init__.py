@@ -15,6 +15,7 @@ from poolsize.datatypes.facts import (
     Tls,
     limits_of,
 )
+from poolsize.datatypes.history import HistoryDocument, HistoryEntry, StoredProbe, StoredRecommendation
 from poolsize.datatypes.quantities import ErrorReport, Finding, Origin, Quantity, Severity, Unread, Value
 from poolsize.datatypes.recommendation import (
     Candidate,
@@ -40,6 +41,8 @@ __all__ = [
     "Deployment",
     "ErrorReport",
     "Finding",
+    "HistoryDocument",
+    "HistoryEntry",
     "Layer",
     "LimitCheck",
     "Limits",
@@ -57,6 +60,8 @@ __all__ = [
     "Settings",
     "Severity",
     "StableRange",
+    "StoredProbe",
+    "StoredRecommendation",
     "Tls",
     "Unread",
     "Value",

@@ -63,6 +63,8 @@ class Layer(Value, frozen=True):
     limit: int
     used: int | None = None
     others: int | None = None
+    others_at: str = ""
+    """When that many others were seen, ISO 8601, where an earlier probe saw more than this one."""
     setting: str = ""
     """How the limit comes about, for a person: `max_connections 100 - 3 reserved for superusers`."""
 
@@ -98,17 +100,27 @@ class Limits(Value, frozen=True):
     """For a person: `probe of db.example.com, 2 h ago`, `--max-connections`, `provider rds-postgresql`."""
 
 
-def limits_of(layers: tuple[Layer, ...], **server: int | None) -> dict[str, int | None]:
-    """The four sums over layers, as fields of `Limits`; `server` passes max_connections and the like through."""
-    known = [layer for layer in layers if layer.used is not None]
-    return {
-        **server,
-        "usable_connections": min((layer.limit for layer in layers), default=None),
-        "used_connections": max((layer.used or 0 for layer in known), default=None),
-        "other_connections": max((layer.others for layer in layers if layer.others is not None), default=None),
-        "available_connections": min((layer.available for layer in layers), default=None),
-        "free_connections": min((layer.free for layer in layers), default=None),
-    }
+def limits_of(
+    layers: tuple[Layer, ...],
+    *,
+    max_connections: int | None = None,
+    reserved_connections: int | None = None,
+    origin: Origin = "measured",
+    source: str = "",
+) -> Limits:
+    """The limits whose sums follow from the layers."""
+    return Limits(
+        max_connections=max_connections,
+        reserved_connections=reserved_connections,
+        usable_connections=min((layer.limit for layer in layers), default=None),
+        used_connections=max((layer.used for layer in layers if layer.used is not None), default=None),
+        other_connections=max((layer.others for layer in layers if layer.others is not None), default=None),
+        available_connections=min((layer.available for layer in layers), default=None),
+        free_connections=min((layer.free for layer in layers), default=None),
+        layers=layers,
+        origin=origin,
+        source=source,
+    )
 
 
 class Phase(Value, frozen=True):

@@ -1,0 +1,196 @@
+"""The history keeps what it is given, for many writers, on any database, and never a secret."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from poolsize.datatypes import (
+    Database,
+    DatabaseFacts,
+    Layer,
+    Recommendation,
+    Settings,
+    limits_of,
+)
+from poolsize.errors import FileError
+from poolsize.history import history
+from poolsize.store import Store, open_store
+
+TARGET = "postgresql://app:***@db.example.com/shop"
+
+
+def facts(others: int, *, target: str = TARGET, max_connections: int = 100) -> DatabaseFacts:
+    layers = (
+        Layer(name="server", limit=97, used=others + 2, others=others),
+        Layer(name="role", limit=50, used=2, others=0),
+    )
+    limits = limits_of(layers, max_connections=max_connections, reserved_connections=3)
+    return DatabaseFacts(target=target, database=Database(dialect="postgresql"), limits=limits)
+
+
+def recommendation(pool_size: int) -> Recommendation:
+    settings = Settings(pool_size=pool_size, max_overflow=1, pool_timeout_s=1.0)
+    return Recommendation(target=TARGET, verdict="fits", settings=settings, worst_case=(pool_size + 1) * 4)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{(tmp_path / 'history.db').as_posix()}"
+
+
+def test_a_document_comes_back_as_it_was_saved(url: str) -> None:
+    Store(url).save(facts(4))
+    Store(url).save(recommendation(5))
+    stored = Store(url).latest_probe(TARGET)
+    assert stored is not None
+    assert stored.facts == facts(4)
+    found = Store(url).latest_recommendation()
+    assert found is not None
+    assert found.recommendation == recommendation(5)
+
+
+def test_an_empty_history_has_no_latest(url: str) -> None:
+    store = Store(url)
+    assert store.latest_probe() is None
+    assert store.latest_recommendation() is None
+    assert history(store.documents()) == ()
+
+
+def test_the_highest_others_of_all_probes_of_a_target_is_kept_with_its_time(url: str) -> None:
+    store = Store(url)
+    for others in (4, 31, 7):
+        store.save(facts(others))
+    store.save(facts(60, target="postgresql://app:***@elsewhere/shop"))
+    stored = store.latest_probe(TARGET)
+    assert stored is not None
+    limits = stored.facts.limits
+    assert limits is not None
+    assert limits.layers[0].others == 31
+    assert limits.layers[0].others_at == stored.saved_at or limits.layers[0].others_at < stored.saved_at
+    assert limits.layers[0].others_at
+    assert limits.other_connections == 31
+    assert limits.available_connections == min(97 - 31, 50)
+    assert limits.max_connections == 100, "what has nothing to do with others stays"
+
+
+def test_a_failed_probe_is_listed_and_never_the_latest(url: str) -> None:
+    from msgspec.structs import replace
+
+    from poolsize.datatypes import ErrorReport
+
+    store = Store(url)
+    store.save(facts(4))
+    store.save(replace(facts(0), error=ErrorReport(code="too_many_connections", message="The server is full.")))
+    stored = store.latest_probe(TARGET)
+    assert stored is not None
+    assert stored.facts.error is None
+    assert history(store.documents())[0].summary == "The server is full."
+
+
+def test_history_lists_newest_first_and_says_what_changed(url: str) -> None:
+    store = Store(url)
+    store.save(facts(4))
+    store.save(recommendation(5))
+    store.save(facts(4, max_connections=200))
+    store.save(recommendation(7))
+    entries = history(store.documents(), limit=3)
+    assert [(entry.kind, entry.changes) for entry in entries] == [
+        ("recommend", ("pool_size 5 → 7", "worst case 24 → 32")),
+        ("probe", ("max_connections 100 → 200",)),
+        ("recommend", ()),
+    ]
+
+
+def test_a_row_of_a_newer_form_is_left_out_and_the_rest_is_read(url: str, tmp_path: Path) -> None:
+    store = Store(url)
+    store.save(facts(4))
+    with sqlite3.connect(tmp_path / "history.db") as raw:
+        raw.execute("insert into poolsize_documents(kind, target, saved_at, document) values ('lab', '', '', '{}')")
+        raw.execute("insert into poolsize_documents(kind, target, saved_at, document) values ('probe', '', '', '[1]')")
+    raw.close()
+    assert [stored.kind for stored in store.documents()] == ["probe"]
+
+
+def test_a_store_of_a_newer_schema_is_refused(url: str, tmp_path: Path) -> None:
+    Store(url)
+    with sqlite3.connect(tmp_path / "history.db") as raw:
+        raw.execute("insert into poolsize_schema values (99)")
+    raw.close()
+    with pytest.raises(FileError, match="newer poolsize"):
+        Store(url)
+
+
+def test_many_processes_that_start_and_write_at_once_lose_nothing(url: str) -> None:
+    program = (
+        "import sys; from poolsize.store import Store; from poolsize.datatypes import DatabaseFacts\n"
+        "for n in range(10): Store(sys.argv[1]).save(DatabaseFacts(target=f'{sys.argv[2]}-{n}'))"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", program, url, str(number)]) for number in range(6)]
+    assert [writer.wait(timeout=60) for writer in writers] == [0] * 6
+    assert len({stored.target for stored in Store(url).documents()}) == 60
+
+
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    path.write_text("not a database, and long enough that SQLite looks at its header " * 20)
+    with pytest.raises(FileError, match="file is not a database"):
+        Store(f"sqlite:///{path.as_posix()}")
+    assert path.read_text().startswith("not a database")
+
+
+def test_a_folder_that_is_missing_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="unable to open database file"):
+        Store(f"sqlite:///{(tmp_path / 'missing' / 'history.db').as_posix()}")
+
+
+@pytest.mark.parametrize(
+    "url", ["not a url p4ssw0rd", "nosuch://u:p4ssw0rd@h/db", "postgresql+nodriver://u:p4ssw0rd@h/d"]
+)
+def test_a_url_that_cannot_be_used_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(FileError) as caught:
+        Store(url)
+    assert "p4ssw0rd" not in str(caught.value)
+
+
+def test_a_store_that_refuses_the_login_does_not_show_the_password(closed_port: int) -> None:
+    with pytest.raises(FileError) as caught:
+        Store(f"postgresql+psycopg://app:p4ss%40w0rd@127.0.0.1:{closed_port}/db?connect_timeout=2")
+    assert "p4ss" not in str(caught.value)
+    assert "could not be opened" in str(caught.value)
+
+
+def test_postgresql_can_be_the_store(postgres15: PostgresServer) -> None:
+    url = postgres15.admin_dsn.replace("postgresql://", "postgresql+psycopg://")
+    store = Store(url)
+    number = store.save(facts(4))
+    assert store.save(facts(5)) == number + 1
+    stored = Store(url).latest_probe(TARGET)
+    assert stored is not None
+    assert stored.facts.limits is not None
+    assert stored.facts.limits.other_connections == 5
+
+
+def test_the_default_store_is_in_the_users_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POOLSIZE_STORE", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    store = open_store()
+    store.save(facts(1))
+    if os.name == "posix" and sys.platform != "darwin":
+        assert (tmp_path / "state" / "poolsize" / "history.db").exists()
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    monkeypatch.delenv("POOLSIZE_STORE", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(in_the_way))
+    monkeypatch.setenv("HOME", str(in_the_way))
+    with pytest.raises(FileError, match="cannot be created"):
+        open_store()
