@@ -1,0 +1,180 @@
+"""Probe SQLite: what opening the file costs, who has it open, and what one writer at a time means for a pool."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import time
+from collections import Counter
+from contextlib import closing
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import psutil
+
+from poolsize.datatypes import Database, DatabaseFacts, Layer, SessionGroup, Unread, limits_of
+from poolsize.dsn import Dsn
+from poolsize.errors import DatabaseError, UnreachableError
+from poolsize.probe.dialect import ProbeOptions, Progress
+from poolsize.probe.sampling import Sample, connect_cost, sample_until_settled
+from poolsize.probe.sqlite_advice import NETWORK_FILE_SYSTEMS, advice
+
+_MAGIC: Final = b"SQLite format 3\x00"
+_READ: Final = "SELECT count(*) FROM sqlite_master"
+_SAMPLES: Final = 100
+_ROUND_TRIPS: Final = 21
+
+
+def probe(dsn: Dsn, options: ProbeOptions, on_progress: Progress) -> DatabaseFacts:
+    """Read-only; a missing file is an error and never created. Raises UnreachableError or DatabaseError."""
+    facts = DatabaseFacts(
+        poolsize_version=metadata.version("poolsize"),
+        measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),  # noqa: UP017 - plain on 3.11
+        target=dsn.masked,
+        database=Database(dialect="sqlite", name=dsn.database, server_version=sqlite3.sqlite_version, is_local=True),
+        limits=limits_of((Layer(name="writer", limit=1, setting="SQLite lets one connection write at a time"),)),
+    )
+    try:
+        path = _path(dsn)
+        uri = ":memory:" if path is None else read_only_uri(path)
+        return _measure(uri, path, facts, options, on_progress)
+    except DatabaseError as error:
+        error.facts = facts
+        raise
+    except sqlite3.Error as error:
+        raise DatabaseError(f"SQLite cannot read {dsn.database}: {error}.", facts=facts) from None
+
+
+def _path(dsn: Dsn) -> Path | None:
+    """The file, None for memory. Raises when it is missing, a folder, unreadable or not SQLite's."""
+    name = (dsn.database or ":memory:").removeprefix("file:")
+    if name in ("", ":memory:") or dsn.options.get("mode") == "memory":
+        return None
+    path = Path(name).absolute()
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        raise UnreachableError(f"The SQLite file {path} does not exist, and a probe creates none.") from None
+    except OSError as error:
+        what = "is a folder" if path.is_dir() else f"cannot be read: {error.strerror}"
+        raise UnreachableError(f"The SQLite file {path} {what}.") from None
+    if head and head != _MAGIC:
+        raise DatabaseError(f"The file {path} is not a SQLite database.")
+    return path
+
+
+def read_only_uri(path: Path) -> str:
+    """The URI that opens `path` for reading and writes nothing beside it where that can be had.
+
+    A reader of a database in WAL mode takes part in its -wal and -shm files, and makes them when they are not
+    there; being read-only, it cannot remove them when it closes. They are absent only while nobody has the
+    database open, with every page in the main file: then it is opened as immutable, which makes none. Should
+    a writer come in that moment, the reading may fail but the file cannot be harmed. With a live -wal the file
+    is never immutable, since its newest pages are not in it.
+    """
+    uri = path.as_uri() + "?mode=ro"
+    with path.open("rb") as file:
+        head = file.read(20)
+    is_wal = head[18:20] == b"\x02\x02"  # SQLite file format, 1.3.3: file format version numbers
+    is_closed = not path.with_name(path.name + "-wal").exists()
+    return f"{uri}&immutable=1" if is_wal and is_closed else uri
+
+
+def _measure(
+    uri: str, path: Path | None, facts: DatabaseFacts, options: ProbeOptions, on_progress: Progress
+) -> DatabaseFacts:
+    deadline = time.monotonic() + options.budget_s * 0.8
+    most = options.samples or _SAMPLES
+    samples = sample_until_settled(
+        lambda: _open_once(uri, options.connect_timeout_s),
+        minimum=min(10, most),
+        maximum=most,
+        deadline=deadline,
+        on_sample=lambda done, of: on_progress(f"opening {done} of at most {of}", 0.8 * done / of),
+    )
+    with closing(_connect(uri, options.connect_timeout_s)) as connection:
+        round_trip = _median_time(connection, "SELECT 1")
+        transaction = _median_time(connection, "BEGIN", _READ, "ROLLBACK")
+        journal = _journal_mode(connection, path)
+        size = int(connection.execute("PRAGMA page_size").fetchone()[0])
+        pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
+    on_progress("looking for who has it open", 0.9)
+    sessions, unread = open_processes(path) if path else ((), ())
+    return msgspec.structs.replace(
+        facts,
+        connect=connect_cost(samples, client=f"SQLite {sqlite3.sqlite_version}"),
+        round_trip_s=round_trip,
+        transaction_round_trip_s=transaction,
+        sessions=sessions,
+        findings=advice(path, journal, page_size=size, pages=pages, file_system=file_system(path)),
+        unread=unread,
+    )
+
+
+def _connect(uri: str, timeout_s: float) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=timeout_s, isolation_level=None)
+
+
+def _open_once(uri: str, timeout_s: float) -> Sample:
+    """Opening reads nothing yet: the first statement reads the header and the schema."""
+    start = time.perf_counter()
+    with closing(_connect(uri, timeout_s)) as connection:
+        opened = time.perf_counter()
+        connection.execute(_READ).fetchone()
+        read = time.perf_counter()
+    return {"open": opened - start, "first read": read - opened}
+
+
+def _median_time(connection: sqlite3.Connection, *statements: str) -> float:
+    spent = []
+    for _ in range(_ROUND_TRIPS):
+        start = time.perf_counter()
+        for statement in statements:
+            connection.execute(statement).fetchall()
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent)
+
+
+def _journal_mode(connection: sqlite3.Connection, path: Path | None) -> str:
+    """From the file itself for WAL: an immutable connection reports another."""
+    if path is not None:
+        with path.open("rb") as file:
+            if file.read(20)[18:20] == b"\x02\x02":
+                return "wal"
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def open_processes(path: Path) -> tuple[tuple[SessionGroup, ...], tuple[Unread, ...]]:
+    """Processes that have the file open, by name, as far as this account may look; not this process."""
+    names: Counter[str] = Counter()
+    hidden = 0
+    wanted = str(path.resolve())
+    for process in psutil.process_iter():
+        if process.pid == psutil.Process().pid:
+            continue
+        try:
+            if any(file.path == wanted for file in process.open_files()):
+                names[process.name()] += 1
+        except psutil.NoSuchProcess:
+            continue
+        except (psutil.Error, OSError):
+            hidden += 1
+    groups = tuple(
+        SessionGroup(application=name, user=None, address=None, count=count) for name, count in names.most_common()
+    )
+    reason = f"The open files of {hidden} processes of other users cannot be read."
+    return groups, (Unread(name="sessions", reason=reason, remedy="run as their user"),) if hidden else ()
+
+
+def file_system(path: Path | None) -> str | None:
+    """The type of the network file system that holds the file, or None."""
+    if path is None:
+        return None
+    resolved = path.resolve()
+    holding = [part for part in psutil.disk_partitions(all=True) if resolved.is_relative_to(part.mountpoint)]
+    deepest = max(holding, key=lambda part: len(part.mountpoint), default=None)
+    return deepest.fstype if deepest and deepest.fstype.lower() in NETWORK_FILE_SYSTEMS else None
