@@ -168,7 +168,7 @@ class Connector:
         return kind(self.dsn.mask(f"The server at {where} says: {text.rstrip('.')} ({code}){advice}."))
 
 
-class TimedConnection(Connection):  # type: ignore[type-arg]
+class TimedConnection(Connection):
     """A PyMySQL connection that notes how long each phase took, and never goes without a TLS that is required.
 
     PyMySQL offers no public hook between the phases, so three internals are used, the same from 1.1 to 2.2:
@@ -179,6 +179,7 @@ class TimedConnection(Connection):  # type: ignore[type-arg]
     ctx: Any
     _sock: socket.socket | None
     server_capabilities: int
+    server_version: str
 
     def watch(self, phases: dict[str, float], deadline: float, *, tls_required: bool) -> None:
         """Note phases here, let the whole connect end by `deadline` (`time.monotonic()`)."""
@@ -195,7 +196,7 @@ class TimedConnection(Connection):  # type: ignore[type-arg]
         self._started = time.perf_counter()
 
     def _get_server_information(self) -> None:
-        super()._get_server_information()  # type: ignore[no-untyped-call]
+        super()._get_server_information()  # type: ignore[misc]
         if self.server_capabilities & CLIENT.SSL:
             return
         if self._tls_required:  # PyMySQL 1.1 would go on in clear text
@@ -204,7 +205,7 @@ class TimedConnection(Connection):  # type: ignore[type-arg]
         self.client_flag &= ~CLIENT.SSL
 
     def _request_authentication(self) -> None:
-        super()._request_authentication()  # type: ignore[no-untyped-call]
+        super()._request_authentication()  # type: ignore[misc]
         spent = time.perf_counter() - self._started
         self.phases["handshake + authentication"] = spent - self.phases.get("tls", 0.0)
         self._started = time.perf_counter()
