@@ -192,6 +192,8 @@ def _measure(
         else:
             on_progress(f"{options.burst} connections at once", 0.95)
             burst = _burst(connector.open, min(options.burst, _BURST_NEEDS_FREE))
+            if burst is None:
+                unread = (*unread, Unread(name="connect.burst", reason="The server refused one of the connections."))
     return msgspec.structs.replace(facts, connect=msgspec.structs.replace(cost, burst=burst), unread=unread)
 
 
