@@ -1,4 +1,4 @@
-"""The frozen values that flow between the stages. Read quantities, facts, workload, recommendation in order."""
+"""The frozen values that flow. Read quantities, facts, request, workload, recommendation in this order."""
 
 from poolsize.datatypes.facts import (
     Burst,
@@ -29,6 +29,7 @@ from poolsize.datatypes.recommendation import (
     Verdict,
     Way,
 )
+from poolsize.datatypes.request import Request
 from poolsize.datatypes.workload import Deployment, ServiceLevel, Workload
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Predicted",
     "Quantity",
     "Recommendation",
+    "Request",
     "ScopeComparison",
     "ServerTimeouts",
     "ServiceLevel",

@@ -37,6 +37,8 @@ class Database(Value, frozen=True):
     """Who answered, and where."""
 
     dialect: str
+    driver: str | None = None
+    """As the DSN names it (`psycopg2` of postgresql+psycopg2://); None where it does not."""
     host: str | None = None
     port: int | None = None
     name: str | None = None
