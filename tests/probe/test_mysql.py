@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import socket
-import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -31,93 +26,14 @@ from poolsize.probe import ProbeOptions, probe
 from poolsize.probe.mysql_connect import Connector
 from poolsize.probe.mysql_facts import version_of
 from poolsize.probe.mysql_tls import tls_request
+from tests.servers import PASSWORD, MariaDbServer
 
-PASSWORD = "s3cr@t:/?#%'x"
 QUICK = ProbeOptions(samples=10, connect_timeout_s=1.0, burst=3)
 
 
-@dataclass(frozen=True)
-class Server:
-    """A MariaDB of these tests' own, since they change its settings."""
-
-    folder: Path
-    port: int
-
-    def dsn(self, user: str = "app", password: str = PASSWORD, database: str = "shop", query: str = "") -> str:
-        return f"mysql://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}{query}"
-
-    def admin(self) -> pymysql.Connection[pymysql.cursors.Cursor]:
-        return pymysql.connect(unix_socket=str(self.folder / "s"), user="root", autocommit=True)
-
-    def run(self, *statements: str) -> None:
-        with closing(self.admin()) as connection, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("m")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    account = "mysql" if os.name == "posix" and os.geteuid() == 0 else getpass.getuser()
-    _certificate(folder)
-    data = f"--datadir={folder / 'data'}"
-    subprocess.run(
-        ["mariadb-install-db", "--no-defaults", data, f"--user={account}", "--skip-test-db",
-         "--auth-root-authentication-method=normal"],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-    if account == "mysql":
-        subprocess.run(["chown", "-R", "mysql", str(folder)], check=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        ["/usr/sbin/mariadbd", "--no-defaults", data, f"--user={account}", f"--port={port}", f"--socket={folder / 's'}",
-         "--bind-address=127.0.0.1", "--skip-name-resolve", "--max-connections=40",
-         f"--ssl-cert={folder / 'c.pem'}", f"--ssl-key={folder / 'k.pem'}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        found = Server(folder, port)
-        _wait(found)
-        password = PASSWORD.replace("'", "''")
-        found.run(
-            "CREATE DATABASE shop",
-            *(
-                f"CREATE USER {name}@'127.0.0.1' IDENTIFIED BY '{password}' {more}"
-                for name, more in (("app", ""), ("few", "WITH MAX_USER_CONNECTIONS 3"), ("tls", "REQUIRE SSL"))
-            ),
-            *(f"GRANT ALL ON shop.* TO {name}@'127.0.0.1'" for name in ("app", "few", "tls")),
-        )
-        yield found
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _certificate(folder: Path) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=db.example.com",
-         "-keyout", str(folder / "k.pem"), "-out", str(folder / "c.pem")],
-        check=True,
-        capture_output=True,
-    )  # fmt: skip
-
-
-def _wait(server: Server) -> None:
-    end = time.monotonic() + 30
-    while True:
-        try:
-            server.run("SELECT 1")
-            return
-        except pymysql.MySQLError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
+@pytest.fixture
+def server(mariadb: MariaDbServer) -> MariaDbServer:
+    return mariadb
 
 
 def refused(dsn: str, kind: type[DatabaseError]) -> DatabaseError:
@@ -134,7 +50,7 @@ def refused(dsn: str, kind: type[DatabaseError]) -> DatabaseError:
     return caught.value
 
 
-def test_a_user_without_privileges_gets_limits_cost_and_the_list_of_what_it_may_not_see(server: Server) -> None:
+def test_a_user_without_privileges_gets_limits_cost_and_the_list_of_what_it_may_not_see(server: MariaDbServer) -> None:
     facts = probe(server.dsn(), QUICK)
     assert facts.database is not None
     assert facts.database.dialect == "mariadb"
@@ -150,7 +66,7 @@ def test_a_user_without_privileges_gets_limits_cost_and_the_list_of_what_it_may_
     assert any("PROCESS" in entry.remedy for entry in facts.unread)
 
 
-def test_phases_sum_to_the_time_a_connection_takes(server: Server) -> None:
+def test_phases_sum_to_the_time_a_connection_takes(server: MariaDbServer) -> None:
     connector = Connector(parse(server.dsn()), QUICK)
     walls, sums = [], []
     for _ in range(60):
@@ -165,7 +81,7 @@ def test_phases_sum_to_the_time_a_connection_takes(server: Server) -> None:
     assert sum(phase.mean_s for phase in cost.phases) == pytest.approx(cost.mean_s, rel=0.02)
 
 
-def test_own_sessions_are_not_among_the_others(server: Server) -> None:
+def test_own_sessions_are_not_among_the_others(server: MariaDbServer) -> None:
     own = pymysql.connect(host="127.0.0.1", port=server.port, user="app", password=PASSWORD, database="shop")
     with closing(own), closing(server.admin()):
         limits = probe(server.dsn(), QUICK).limits
@@ -173,14 +89,14 @@ def test_own_sessions_are_not_among_the_others(server: Server) -> None:
     assert (limits.used_connections, limits.other_connections, limits.available_connections) == (2, 1, 39)
 
 
-def test_the_accounts_own_limit_binds(server: Server) -> None:
+def test_the_accounts_own_limit_binds(server: MariaDbServer) -> None:
     limits = probe(server.dsn("few"), QUICK).limits
     assert limits is not None
     assert limits.usable_connections == 3
     assert [layer.name for layer in limits.layers] == ["server", "account"]
 
 
-def test_nothing_stays_open(server: Server) -> None:
+def test_nothing_stays_open(server: MariaDbServer) -> None:
     probe(server.dsn(), QUICK)
     time.sleep(0.2)
     with closing(server.admin()) as connection, connection.cursor() as cursor:
@@ -189,15 +105,15 @@ def test_nothing_stays_open(server: Server) -> None:
     assert row == (0,)
 
 
-def test_a_wrong_password_is_an_authentication_error(server: Server) -> None:
+def test_a_wrong_password_is_an_authentication_error(server: MariaDbServer) -> None:
     assert "1045" in str(refused(server.dsn(password=PASSWORD + "!"), AuthenticationError))
 
 
-def test_an_unknown_database_is_named(server: Server) -> None:
+def test_an_unknown_database_is_named(server: MariaDbServer) -> None:
     refused(server.dsn(database="nowhere"), UnknownDatabaseError)
 
 
-def test_every_slot_taken_is_an_answer(server: Server) -> None:
+def test_every_slot_taken_is_an_answer(server: MariaDbServer) -> None:
     held: list[pymysql.Connection[pymysql.cursors.Cursor]] = []
     server.run("SET GLOBAL max_connections = 10")
     try:
@@ -211,7 +127,7 @@ def test_every_slot_taken_is_an_answer(server: Server) -> None:
         server.run("SET GLOBAL max_connections = 40")
 
 
-def _take_all(server: Server, held: list[pymysql.Connection[pymysql.cursors.Cursor]]) -> None:
+def _take_all(server: MariaDbServer, held: list[pymysql.Connection[pymysql.cursors.Cursor]]) -> None:
     while True:
         held.append(pymysql.connect(host="127.0.0.1", port=server.port, user="app", password=PASSWORD))
 
@@ -220,17 +136,17 @@ def test_a_closed_port_refuses() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert "refuses" in str(refused(Server(Path(), port).dsn(), UnreachableError))
+    assert "refuses" in str(refused(MariaDbServer(Path(), port).dsn(), UnreachableError))
 
 
 def test_a_silent_host_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        error = refused(Server(Path(), silent.getsockname()[1]).dsn(), UnreachableError)
+        error = refused(MariaDbServer(Path(), silent.getsockname()[1]).dsn(), UnreachableError)
     assert "within 1 s" in str(error)
 
 
-def test_tls_is_used_where_it_is_asked_for_and_timed(server: Server) -> None:
-    facts = probe(server.dsn("tls", query=f"?ssl_ca={server.folder / 'c.pem'}"), QUICK)
+def test_tls_is_used_where_it_is_asked_for_and_timed(server: MariaDbServer) -> None:
+    facts = probe(server.dsn("tls", query=f"?ssl_ca={server.root_certificate}"), QUICK)
     assert facts.database is not None
     assert facts.database.tls is not None
     assert facts.database.tls.used
@@ -239,12 +155,12 @@ def test_tls_is_used_where_it_is_asked_for_and_timed(server: Server) -> None:
     assert "tls" in {phase.name for phase in facts.connect.phases}
 
 
-def test_an_unverified_certificate_names_the_option(server: Server) -> None:
+def test_an_unverified_certificate_names_the_option(server: MariaDbServer) -> None:
     assert "ssl_ca" in str(refused(server.dsn(query="?ssl-mode=VERIFY_CA"), TlsError))
-    refused(server.dsn(query=f"?ssl-mode=VERIFY_IDENTITY&ssl_ca={server.folder / 'c.pem'}"), TlsError)
+    refused(server.dsn(query=f"?ssl-mode=VERIFY_IDENTITY&ssl_ca={server.root_certificate}"), TlsError)
 
 
-def test_idle_in_transaction_is_counted_for_whoever_may_see_it(server: Server) -> None:
+def test_idle_in_transaction_is_counted_for_whoever_may_see_it(server: MariaDbServer) -> None:
     held = pymysql.connect(host="127.0.0.1", port=server.port, user="app", password=PASSWORD, database="shop")
     server.run("GRANT PROCESS ON *.* TO app@'127.0.0.1'")
     try:
