@@ -1,0 +1,10 @@
+"""Queueing formulas for one pool: numbers in, numbers out. Plain Python, so that one pool is solved without numpy.
+
+solve(Open(rate_per_s=8.0), Hold(mean_s=1.0), capacity=10, timeout_s=0.5)
+solve(Closed(threads=20, think_s=1.0), Hold(mean_s=1.0), capacity=10, timeout_s=0.5, pool_size=5)
+"""
+
+from poolsize.queueing.model import Closed, Hold, Load, Open, Wait
+from poolsize.queueing.solve import solve
+
+__all__ = ["Closed", "Hold", "Load", "Open", "Wait", "solve"]

@@ -1,0 +1,86 @@
+"""What goes into the model (`Open` or `Closed` load, `Hold`) and what comes out of it (`Wait`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+_HALVINGS = 100
+"""Bisection steps of a quantile: the interval shrinks below one unit in the last place of a double."""
+
+
+class Open(Struct, frozen=True):
+    """Poisson arrivals at `rate_per_s` >= 0, however many are waiting: an async server, or many processes."""
+
+    rate_per_s: float
+
+
+class Closed(Struct, frozen=True):
+    """A finite source: `threads` >= 1 customers, each away from the pool for `think_s` > 0 on average between two
+    checkouts. Only the mean of the think time matters as long as nothing times out (BCMP)."""
+
+    threads: int
+    think_s: float
+
+
+Load = Open | Closed
+
+
+class Hold(Struct, frozen=True):
+    """The time one checkout holds a connection: mean in seconds, > 0, and squared coefficient of variation, >= 0
+    (0 constant, 1 exponential)."""
+
+    mean_s: float
+    scv: float = 1.0
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How a request fares at the pool. Probabilities are over all requests, as arrivals see them; a request that
+    times out waited for the whole timeout."""
+
+    wait_probability: float
+    """P(no connection is free at once)."""
+    timeout_probability: float
+    mean_wait_s: float
+    utilization: float
+    """Share of the capacity that is checked out, 0..1."""
+    throughput_per_s: float
+    """Checkouts that got a connection, per second."""
+    opens_per_s: float
+    """Connections opened beyond the kept ones, per second; 0 without a `pool_size`."""
+    timeout_s: float
+    method: str
+    """How it was obtained."""
+    tail: Callable[[float], float]
+    """P(wait > t) for 0 <= t < timeout_s, decreasing."""
+    log_empty: float
+    """ln P(no connection is held)."""
+
+    def exceeds(self, t_s: float) -> float:
+        """P(wait > t_s), 0..1: 0 from the timeout on, since nobody waits longer."""
+        return 0.0 if t_s >= self.timeout_s else self.tail(t_s)
+
+    def quantile(self, q: float) -> float:
+        """The wait that a share `q` (0..1) of the requests does not exceed, seconds. The timeout itself when more
+        than 1 - q time out; infinite when the queue never settles."""
+        allowed = 1.0 - q
+        if self.wait_probability <= allowed:
+            return 0.0
+        if self.timeout_probability > allowed or self.mean_wait_s == math.inf:
+            return self.timeout_s
+        low, high = 0.0, self._above(allowed)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.exceeds(middle) > allowed else (low, middle)
+        return high
+
+    def _above(self, allowed: float) -> float:
+        """Some time that is exceeded with at most this probability."""
+        high = self.mean_wait_s
+        while high < self.timeout_s and self.exceeds(high) > allowed:
+            high *= 2
+        return min(high, self.timeout_s)

@@ -1,0 +1,40 @@
+"""The Poisson tail P(j, x) = Pr(Poisson(x) >= j), for all j at once, and its reversed hazard."""
+
+from __future__ import annotations
+
+import math
+from itertools import accumulate
+
+
+def reversed_hazards(count: int, x: float) -> list[float]:
+    """g_0..g_count with g_j = pmf(j; x) / P(j, x). `x` > 0, also infinite (then all are 0).
+
+    Above the mean by g_(j-1) = g_j / (g_j + x/j) backward from g = 1: the recursion forgets its start, and all its
+    terms are positive. Below the mean P is at least about a half, and 1 minus the sum of the pmf loses nothing.
+    """
+    if x == math.inf:
+        return [0.0] * (count + 1)
+    if x > count:
+        masses = [_mass(j, x) for j in range(count + 1)]
+        return [mass / (1.0 - below) for mass, below in zip(masses, accumulate([0.0, *masses]), strict=False)]
+    hazard = 1.0
+    hazards = [0.0] * (count + 1)
+    for j in range(count + math.ceil(12 * math.sqrt(count)) + 40, 0, -1):
+        if j <= count:
+            hazards[j] = hazard
+        hazard = hazard / (hazard + x / j)
+    hazards[0] = hazard
+    return hazards
+
+
+def tails(count: int, x: float) -> list[float]:
+    """P(0, x)..P(count, x). `x` >= 0, also infinite."""
+    if x == 0:
+        return [1.0] + [0.0] * count
+    hazards = reversed_hazards(count, x)
+    return [_mass(j, x) / hazard if hazard else 1.0 for j, hazard in enumerate(hazards)]
+
+
+def _mass(j: int, x: float) -> float:
+    """Pr(Poisson(x) = j)."""
+    return math.exp(j * math.log(x) - x - math.lgamma(j + 1))
