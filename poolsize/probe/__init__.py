@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module, metadata, util
+from importlib import import_module, util
 from typing import cast
 
 from poolsize.datatypes import DatabaseFacts
 from poolsize.dsn import Dsn, parse
 from poolsize.errors import MissingDriverError
+from poolsize.installation import install_command
 from poolsize.probe.dialect import Dialect, ProbeDialect, ProbeOptions, Progress
 
 __all__ = ["DIALECTS", "ProbeOptions", "Progress", "probe"]
@@ -33,13 +34,3 @@ def probe(dsn: str | Dsn, options: ProbeOptions | None = None, *, on_progress: P
         raise MissingDriverError(f"{entry.title} needs a driver that is not installed: {install_command(entry.extra)}")
     ask = cast(ProbeDialect, import_module(entry.module).probe)
     return ask(parsed, options or ProbeOptions(), on_progress or (lambda _what, _share: None))
-
-
-def install_command(extra: str) -> str:
-    """The command that adds an extra, for the way this poolsize was installed."""
-    try:
-        direct = metadata.distribution("poolsize").read_text("direct_url.json")
-    except metadata.PackageNotFoundError:
-        direct = None
-    source = "." if direct and '"file://' in direct else "poolsize"
-    return f'pip install "{source}[{extra}]"'
