@@ -1,0 +1,136 @@
+"""The comment above every snippet: the verdict, the sum, the inputs with their origin, the command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from poolsize.datatypes import LimitCheck, Quantity, Recommendation, Verdict
+from poolsize.export.setup import Setup
+from poolsize.export.source import wrapped
+
+_NO: Final[dict[Verdict | None, str]] = {
+    "does_not_fit": "WARNING: this does not fit. The goal needs more connections than a limit allows; these are the "
+    "best settings within the limits.",
+    "misses_goal": "WARNING: this misses the goal, which no number of connections meets; these are the best settings "
+    "within the limits.",
+    None: "WARNING: whether this fits is not known.",
+}
+
+
+def header(setup: Setup, marker: str) -> str:
+    """Comment lines that begin with `marker`, each with its newline. No secret, no control character: a name in
+    the database can not end the comment."""
+    recommendation = setup.recommendation
+    lines = [line for text in _texts(setup) for line in wrapped(_safe(text), marker)]
+    if recommendation.reproduce:
+        # In one line, whatever its length, so that it can be pasted.
+        lines.append(f"{marker} Again: {_safe(recommendation.reproduce)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def commented(text: str, marker: str) -> str:
+    """The text with every line turned into a comment."""
+    return "".join(f"{marker} {line}".rstrip() + "\n" for line in text.splitlines())
+
+
+def _texts(setup: Setup) -> Iterator[str]:
+    recommendation = setup.recommendation
+    if recommendation.verdict == "fits" or _pooler_fits(setup):
+        yield f"{_made(recommendation)} {_fit(setup)}"
+    else:
+        yield _NO[recommendation.verdict]
+        yield from _ways(recommendation)
+        yield _made(recommendation)
+    for finding in recommendation.findings:
+        if finding.severity == "blocking":
+            yield f"BLOCKING {finding.code}: {finding.message} {finding.remedy}".rstrip()
+    yield from _sum(setup)
+    if recommendation.inputs:
+        named = ", ".join(_quantity(name, quantity) for name, quantity in recommendation.inputs.items())
+        yield f"Inputs: {named}."
+
+
+def _pooler_fits(setup: Setup) -> bool:
+    """What does not fit as a pool per process may fit through one pooler."""
+    recommendation, scope = setup.recommendation, setup.recommendation.scope
+    if setup.pooler is None or scope is None or recommendation.verdict != "does_not_fit":
+        return False
+    rooms = [check.limit - check.others for check in recommendation.limits if check.unit == "connections"]
+    return bool(rooms) and scope.shared_connections <= min(rooms)
+
+
+def _fit(setup: Setup) -> str:
+    if setup.recommendation.verdict == "fits":
+        return "It fits: the goal is met within every limit."
+    return "It fits through this PgBouncer, not with a pool per process."
+
+
+def _made(recommendation: Recommendation) -> str:
+    program = f"poolsize {recommendation.poolsize_version}".rstrip()
+    target = f" for {recommendation.target}" if recommendation.target else ""
+    made = f", {recommendation.made_at}" if recommendation.made_at else ""
+    return f"{program}{target}{made}."
+
+
+def _ways(recommendation: Recommendation) -> Iterator[str]:
+    for way in recommendation.ways_to_fit:
+        number = "" if way.number is None else f": {way.number:g} {way.unit}".rstrip()
+        yield f"It would fit with: {way.change}{number}."
+
+
+def _sum(setup: Setup) -> Iterator[str]:
+    recommendation, scope = setup.recommendation, setup.recommendation.scope
+    source = f" ({recommendation.limits_source})" if recommendation.limits_source else ""
+    binding = next((check for check in recommendation.limits if check.name == recommendation.binding), None)
+    if setup.pooler and scope:
+        yield (
+            f"Through one PgBouncer: {scope.shared_connections} server connections at most, "
+            f"with a pool per process {scope.per_process_connections}."
+        )
+    elif recommendation.worst_case_sum:
+        yield f"Worst case: {recommendation.worst_case_sum} connections."
+    if binding:
+        yield f"Binding: {_limit(binding)}{source}."
+    elif recommendation.binding:
+        yield f"Binding: {recommendation.binding}{source}."
+
+
+def _limit(check: LimitCheck) -> str:
+    others = f" less {check.others:g} of others" if check.others else ""
+    return f"{check.name}, {check.limit:g} {check.unit}{others}"
+
+
+def _quantity(name: str, quantity: Quantity) -> str:
+    """`hold 20 ms (assumed, profile web-oltp)`."""
+    source = f", {quantity.source}" if quantity.source else ""
+    return f"{_amount(name, quantity.value)} ({quantity.origin}{source})"
+
+
+def _amount(name: str, value: float) -> str:
+    if name.endswith("_per_s"):
+        return f"{_words(name.removesuffix('_per_s'))} {value:g}/s"
+    if name.endswith("_s"):
+        amount = f"{value * 1000:g} ms" if 0 < value < 1 else f"{value:g} s"
+        return f"{_words(name.removesuffix('_s'))} {amount}"
+    if name.endswith("_bytes"):
+        return f"{_words(name.removesuffix('_bytes'))} {value / 2**20:g} MiB"
+    return f"{_words(name)} {value:g}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+# Targets and commands come masked; a document from a file may have been written by another hand.
+_PASSWORDS: Final = (
+    (re.compile(r"(://[^:@/\s]*):[^\s]*@"), r"\1:***@"),
+    (re.compile(r"(?i)\b(password|passwd|pwd|sslpassword)(\s*=\s*)('[^']*'|[^\s&'\"]+)"), r"\1\2***"),
+)
+
+
+def _safe(text: str) -> str:
+    for pattern, mask in _PASSWORDS:
+        text = pattern.sub(mask, text)
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
