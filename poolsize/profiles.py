@@ -137,7 +137,7 @@ def _in_words(message: str) -> str:
     what = what.replace("Object missing required field", "there is no").replace(
         "Object contains unknown field", "there should be no"
     )
-    what = what.replace("Expected `object`", "expected a table with `value` and `reason`")
+    what = what.replace("`object | null`", "`object`").replace("`object`", "a table with `value` and `reason`")
     what = what.replace("Expected", "expected").replace("`float`", "a number").replace("`int`", "a whole number")
     what = what.replace("`str`", "a text").replace("`bool`", "true or false")
     key = where.rstrip("`")

@@ -64,9 +64,10 @@ FASTAPI_SYNC: Final = WorkerType(
     "slow client counts: measure the request time to the last byte.",
     limit_line="anyio.to_thread.current_default_thread_limiter().total_tokens = N",
     release_needs_thread=True,
-    # Tried with fastapi 0.165.0 and SQLAlchemy 2.1.9: a def route with a response model, a pool of c connections and
-    # t thread tokens stalls until pool_timeout once c + t requests are there at once (c = 40, t = 40: 80 answered,
-    # 81 not), at any c and with fewer tokens sooner. scope="function" does not change it; these two do.
+    # Tried with fastapi 0.165.0 and SQLAlchemy 2.1.9, def routes with a response model, bursts of n requests: with c
+    # connections and t thread tokens the pool stalls until pool_timeout from n = c + t on, and not at c + t - 1
+    # (c, t = 40, 40; 5, 40; 5, 5). Neither scope="function" nor fewer tokens mend that; the two below do. A route that
+    # returns a Response, which needs no validation, does not stall.
     release_remedy="Depends(get_session, max_concurrency=N) with N at most the pool's capacity (FastAPI 0.163 or "
     "later), or commit or close the session in the route before it returns",
 )

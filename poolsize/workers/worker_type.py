@@ -31,8 +31,9 @@ class WorkerType(Value, frozen=True):
     is_async: bool = False
     """The code that uses the database runs on an event loop and needs an asynchronous engine."""
     release_needs_thread: bool = False
-    """A finished request may need a thread before its connection comes back, so that requests which wait in the
-    pool with a thread each can keep the finished ones from releasing."""
+    """A finished request may need a thread before its connection comes back. Once capacity + threads requests are
+    there at once, those that wait in the pool have every thread and the finished ones cannot release, so that all
+    stand still until pool_timeout."""
     release_remedy: str = ""
     """What prevents that, with N in it; empty where it can't happen."""
     pool_advice: str = ""
