@@ -69,7 +69,8 @@ class Candidate(Value, frozen=True):
     """`c - 1`, `c`, `c + 1`, a worker type, `current`."""
     settings: Settings
     predicted: Predicted
-    worst_case: int
+    worst_case: int | None
+    """None: without a bound."""
     verdict: Verdict
     note: str = ""
 

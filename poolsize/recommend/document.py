@@ -1,0 +1,74 @@
+"""The whole answer, assembled from the decision and everything that is said beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from poolsize._version import __version__
+from poolsize.datatypes import DatabaseFacts, Recommendation, Request
+from poolsize.providers import stated_facts
+from poolsize.recommend.candidates import alternatives, current, neighbours
+from poolsize.recommend.decision import Decision, decide, predicted_of
+from poolsize.recommend.findings import findings_of
+from poolsize.recommend.inputs import inputs_of
+from poolsize.recommend.memory import connection_memory
+from poolsize.recommend.ranges import breaks_first, ranges
+from poolsize.recommend.scope import compare_scopes
+from poolsize.recommend.situation import situate
+from poolsize.recommend.ways import ways_to_fit
+from poolsize.recommend.workings import workings_of
+
+_DEFAULT_CONNECTIONS: Final = 100
+"""max_connections of a PostgreSQL as it is installed (initdb writes it), and of most managed ones at least."""
+_NEXT: Final = ("poolsize export sqlalchemy", "poolsize recommend --explain")
+
+
+def recommendation(request: Request, facts: DatabaseFacts | None) -> Recommendation:
+    """See `recommend`."""
+    return _document(decide(situate(request, facts or _default_facts())))
+
+
+def _default_facts() -> DatabaseFacts:
+    facts = stated_facts(_DEFAULT_CONNECTIONS)
+    assert facts.limits is not None  # noqa: S101 - stated_facts always has them
+    limits = msgspec.structs.replace(facts.limits, origin="assumed", source="PostgreSQL's default, assumed")
+    return msgspec.structs.replace(facts, limits=limits)
+
+
+def _document(decision: Decision) -> Recommendation:
+    situation = decision.situation
+    facts, deployment, choice = situation.facts, situation.deployment, decision.choice
+    capacity = choice.capacity if choice and decision.verdict == "fits" else decision.needed
+    found = ranges(decision)
+    binding = decision.binding
+    return Recommendation(
+        poolsize_version=__version__,
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        target=facts.target,
+        verdict=decision.verdict,
+        settings=decision.settings,
+        predicted=predicted_of(choice, decision.pool, situation) if choice else None,
+        deployment=deployment,
+        database=facts.database,
+        worst_case=decision.worst_case,
+        worst_case_sum=deployment.worst_case_sum(capacity),
+        limits=decision.checks,
+        binding=binding.name if binding else None,
+        limits_source=facts.limits.source if facts.limits else "",
+        findings=findings_of(decision),
+        inputs=inputs_of(situation),
+        neighbours=neighbours(decision),
+        alternatives=alternatives(decision),
+        current=current(decision),
+        scope=compare_scopes(decision),
+        ranges=found,
+        breaks_first=breaks_first(decision, found),
+        ways_to_fit=ways_to_fit(decision),
+        memory_bytes=connection_memory(facts).bytes * deployment.worst_case(capacity),
+        workings=workings_of(decision),
+        assumed_workload=situation.assumed_workload,
+        next=_NEXT,
+    )

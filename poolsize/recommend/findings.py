@@ -1,0 +1,193 @@
+"""What is worth knowing beside the size, and what no size would mend. Each with a stable code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from poolsize.datatypes import Finding, SessionGroup, Severity
+from poolsize.queueing import Closed
+from poolsize.recommend.candidates import is_unlimited
+from poolsize.recommend.choice import fewest, meets
+from poolsize.recommend.decision import Decision
+from poolsize.recommend.shared import shared_pool
+from poolsize.units import duration, plural
+
+_LONG_IDLE_S: Final = 60.0
+"""A transaction that is idle for a minute is no round trip of an application: somebody forgot it."""
+_SCV_RANGE: Final = (0.5, 2.0)
+"""Where the exponential law's percentiles are within some 40 % of the true ones."""
+_BUSY_PER_PROCESSOR: Final = 3.0
+"""Queries that wait for a disk or a lock leave a processor to others, but seldom to more than a few."""
+
+
+def findings_of(decision: Decision) -> tuple[Finding, ...]:
+    """The gravest first; the facts' own findings after the decision's."""
+    found = [
+        *_no_bound(decision),
+        *_idle_in_transaction(decision),
+        *_needs_thread(decision),
+        *_present_settings(decision),
+        *_assumed_need(decision),
+        *_nested(decision),
+        *_upper_bound(decision),
+        *_variation(decision),
+        *_processors(decision),
+        *_worker(decision),
+        *decision.situation.facts.findings,
+    ]
+    order = {"blocking": 0, "warning": 1, "note": 2}
+    return tuple(sorted(found, key=lambda finding: order[finding.severity]))
+
+
+def _no_bound(decision: Decision) -> Iterator[Finding]:
+    held = decision.situation.deployment.checkouts_per_request
+    if held > 1 and decision.pool.ceiling is None:
+        yield Finding(
+            code="PS203",
+            severity="blocking",
+            message=f"Requests hold {held} connections at once and nothing bounds how many requests run: any pool can "
+            "fill with requests that hold one and wait for the next, for good.",
+            remedy=f"Let a limiter in front of the pool admit at most (capacity - 1) / {held - 1} requests at a time, "
+            "or take one connection per request.",
+        )
+
+
+def _nested(decision: Decision) -> Iterator[Finding]:
+    held = decision.situation.deployment.checkouts_per_request
+    if held > 1 and decision.pool.ceiling is not None:
+        yield Finding(
+            code="PS202",
+            severity="note",
+            message=f"Each request holds {held} connections at once, so the pool is at least "
+            f"threads × {held - 1} + 1 = {decision.pool.floor}; below that, requests block each other for good.",
+            remedy="One connection per request needs a fraction of that.",
+        )
+
+
+def _idle_in_transaction(decision: Decision) -> Iterator[Finding]:
+    held = [group for group in decision.situation.facts.sessions if group.own and _is_forgotten(group)]
+    if held:
+        count = sum(group.idle_in_transaction or 0 for group in held)
+        oldest = max(group.oldest_idle_in_transaction_s or 0.0 for group in held)
+        own = sum(group.count for group in decision.situation.facts.sessions if group.own)
+        # Where they are half of the service's connections, the pool is not what is short.
+        severity: Severity = "blocking" if count * 2 >= own else "warning"
+        yield Finding(
+            code="PS201",
+            severity=severity,
+            message=f"{plural(count, 'session')} of this service {'is' if count == 1 else 'are'} idle in transaction, "
+            f"the oldest for {duration(oldest)}: they hold connections and do nothing, which a larger pool only hides.",
+            remedy="End transactions before anything slow, and set idle_in_transaction_session_timeout.",
+        )
+
+
+def _is_forgotten(group: SessionGroup) -> bool:
+    return bool(group.idle_in_transaction) and (group.oldest_idle_in_transaction_s or 0.0) >= _LONG_IDLE_S
+
+
+def _needs_thread(decision: Decision) -> Iterator[Finding]:
+    worker, threads = decision.situation.worker, decision.pool.ceiling
+    deployment = decision.situation.deployment
+    if not worker.release_needs_thread or threads is None:
+        return
+    small = fewest(decision.pool, lambda capacity: meets(decision.pool, decision.situation.goal, capacity))
+    line = worker.limit_line.replace(" N", f" {small}")
+    yield Finding(
+        code="PS303",
+        severity="warning" if decision.verdict == "fits" else "blocking",
+        message=f"A finished request of {worker.name} needs a thread to give its connection back: with fewer "
+        f"connections than the {threads} threads, all of them can wait in the pool until pool_timeout.",
+        remedy=f"One connection per thread (worst case {deployment.worst_case(threads)}), or fewer threads, {line} "
+        f"with a pool of {small} (worst case {deployment.worst_case(small)}), or {worker.release_remedy}.",
+    )
+
+
+def _present_settings(decision: Decision) -> Iterator[Finding]:
+    present = decision.situation.request.current
+    if present is None:
+        return
+    ceiling = decision.pool.ceiling
+    if is_unlimited(present):
+        yield Finding(
+            code="PS301",
+            severity="warning",
+            message="The present settings have no limit: SQLAlchemy takes pool_size=0 and max_overflow=-1 as any "
+            "number of connections, and pool_timeout then never applies.",
+            remedy="State both.",
+        )
+    elif ceiling is not None and sum(present) >= ceiling:
+        yield Finding(
+            code="PS302",
+            severity="note",
+            message=f"The present pool of {sum(present)} has a connection for each of the {ceiling} that its threads "
+            "can hold: if it is exhausted nonetheless, connections leak, or a request takes several.",
+            remedy="Look for sessions that are never closed, not for a larger pool.",
+        )
+
+
+def _assumed_need(decision: Decision) -> Iterator[Finding]:
+    choice = decision.choice
+    if decision.situation.assumed_workload and choice is not None and choice.capacity < decision.needed:
+        yield Finding(
+            code="PS403",
+            severity="warning",
+            message=f"The assumed workload would want {decision.needed} connections a pool, and {choice.capacity} fit.",
+            remedy="State --rate and --hold, or --request-rate and --request-time.",
+        )
+
+
+def _upper_bound(decision: Decision) -> Iterator[Finding]:
+    hold = decision.situation.workload.hold_s
+    if hold.origin == "upper bound":
+        yield Finding(
+            code="PS402",
+            severity="note",
+            message=f"The hold is the whole request, {duration(hold.value)}, at most. {decision.situation.worker.hold}",
+            remedy="State --hold if you know how long a request really holds its connection.",
+        )
+
+
+def _variation(decision: Decision) -> Iterator[Finding]:
+    hold = decision.pool.hold
+    low, high = _SCV_RANGE
+    if low <= hold.scv <= high or decision.situation.assumed_workload:
+        return
+    closed = isinstance(decision.pool.load, Closed)
+    how = (
+        "predicted with exponential holds, so percentiles are rough"
+        if closed
+        else "stretched by (1 + scv) / 2, which is within some 40 %"
+    )
+    law = decision.situation.workload.law
+    yield Finding(
+        code="PS401",
+        severity="warning" if hold.scv > high else "note",
+        message=f"Holds {'vary more' if hold.scv > high else 'are more even'} than the exponential law (scv "
+        f"{hold.scv:.3g}, {law}): waits are {how}.",
+        remedy="Look at c + 1 as well." if hold.scv > high else "",
+    )
+
+
+def _processors(decision: Decision) -> Iterator[Finding]:
+    database = decision.situation.facts.database
+    cores = decision.situation.request.db_cores or (database.processors if database else None)
+    busy = shared_pool(decision.situation).erlangs
+    if cores is None or decision.situation.assumed_workload or busy <= _BUSY_PER_PROCESSOR * cores:
+        return
+    yield Finding(
+        code="PS404",
+        severity="warning",
+        message=f"{busy:.3g} connections are busy on average, and the server has {plural(cores, 'processor')}: unless "
+        "most of a hold is spent outside the database, it cannot work on so many at once.",
+        remedy=f"A hold of {duration(decision.pool.hold.mean_s * cores * _BUSY_PER_PROCESSOR / busy)} or less would "
+        "leave it within reach; shorten transactions before adding connections.",
+    )
+
+
+def _worker(decision: Decision) -> Iterator[Finding]:
+    worker = decision.situation.worker
+    if worker.pool_advice:
+        yield Finding(code="PS305", severity="note", message=worker.pool_advice)
+    if worker.fork_note:
+        yield Finding(code="PS304", severity="note", message=worker.fork_note)

@@ -1,0 +1,80 @@
+"""Every number that went into the answer, under the name that the JSON document has it."""
+
+from __future__ import annotations
+
+from poolsize.datatypes import Origin, Quantity
+from poolsize.recommend.limits import SERVER_LAYER, layers_of
+from poolsize.recommend.pool_load import total_rate_per_s
+from poolsize.recommend.situation import Situation
+
+
+def inputs_of(situation: Situation) -> dict[str, Quantity]:
+    """name -> value with its origin and source; the name states the unit."""
+    workload, goal = situation.workload, situation.goal
+    rate = workload.rate_per_s or Quantity(
+        value=total_rate_per_s(workload, situation.deployment), origin="stated", source="follows from --think"
+    )
+    found = {
+        "rate_per_s": rate,
+        "hold_s": workload.hold_s,
+        "hold_scv": workload.hold_scv,
+        "think_s": workload.think_s,
+        **_deployment(situation),
+        "p99_wait_s": goal.p99_wait_s,
+        "max_timeouts": goal.max_timeouts,
+        "request_timeout_s": goal.request_timeout_s,
+        "connect_cost_s": situation.connect_s,
+        "round_trip_s": _round_trip(situation),
+        **_limits(situation),
+    }
+    return {name: quantity for name, quantity in found.items() if quantity is not None}
+
+
+def _deployment(situation: Situation) -> dict[str, Quantity | None]:
+    request, deployment = situation.request, situation.deployment
+    threads = None
+    if deployment.threads is not None:
+        source = "--threads" if request.threads is not None else f"worker type {situation.worker.name}"
+        threads = _count(deployment.threads, request.threads is not None, source)
+    return {
+        "workers": _count(deployment.processes, True, "--workers"),
+        "threads": threads,
+        "instances": _count(deployment.instances, request.instances != 1, "--instances"),
+        "surge": _count(deployment.surge, request.surge is not None, "--surge", "25 %, rounded up"),
+        "pools": _count(deployment.pools, request.pools != 1, "--pools"),
+        "checkouts_per_request": _count(
+            deployment.checkouts_per_request, request.checkouts_per_request != 1, "--checkouts-per-request"
+        ),
+        "skew": _count(deployment.skew, request.skew != 1, "--skew", "every process gets the same load"),
+    }
+
+
+def _count(value: float, is_stated: bool, source: str, default: str = "default") -> Quantity:
+    origin: Origin = "stated" if is_stated else "assumed"
+    known = is_stated or source.startswith("worker type")
+    return Quantity(value=value, origin=origin, source=source if known else default)
+
+
+def _round_trip(situation: Situation) -> Quantity | None:
+    seconds = situation.facts.round_trip_s
+    return None if seconds is None else Quantity(value=seconds, origin="measured", source="probe")
+
+
+def _limits(situation: Situation) -> dict[str, Quantity]:
+    limits = situation.facts.limits
+    if limits is None:
+        return {}
+    found = {}
+    for name in ("max_connections", "reserved_connections"):
+        value = getattr(limits, name)
+        if value is not None:
+            found[name] = Quantity(value=value, origin=limits.origin, source=limits.source)
+    server = next((layer for layer in layers_of(situation) if layer.name == SERVER_LAYER), None)
+    if server is not None:
+        seen = situation.least_others.origin != "stated" and (server.others or 0) > situation.least_others.value
+        found["others"] = (
+            Quantity(value=server.others or 0, origin=limits.origin, source=limits.source)
+            if seen
+            else situation.least_others
+        )
+    return found

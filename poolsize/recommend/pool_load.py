@@ -1,0 +1,84 @@
+"""The load of one pool, from the load of the whole service."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from poolsize.datatypes import Deployment, Workload
+from poolsize.errors import WorkloadError
+from poolsize.queueing import Closed, Hold, Load, Open
+
+
+@dataclass(frozen=True)
+class PoolLoad:
+    """What one pool is asked for, and between which capacities it may be."""
+
+    load: Load
+    hold: Hold
+    floor: int
+    """The least capacity that cannot deadlock: threads × (connections per request - 1) + 1."""
+    ceiling: int | None
+    """The most connections that its threads can hold at once; None: no bound."""
+
+    @property
+    def rate_per_s(self) -> float:
+        """Checkouts per second while nobody waits."""
+        if isinstance(self.load, Open):
+            return self.load.rate_per_s
+        return self.load.threads / (self.load.think_s + self.hold.mean_s)
+
+    @property
+    def erlangs(self) -> float:
+        """Connections held on average while nobody waits."""
+        return self.rate_per_s * self.hold.mean_s
+
+    def at_rate(self, rate_per_s: float) -> PoolLoad:
+        """The same threads and holds under another rate, > 0 and below what the threads can make."""
+        if isinstance(self.load, Open):
+            return replace(self, load=Open(rate_per_s))
+        return replace(self, load=Closed(self.load.threads, self.load.threads / rate_per_s - self.hold.mean_s))
+
+
+def total_rate_per_s(workload: Workload, deployment: Deployment) -> float:
+    """Checkouts per second over all processes: as given, or from the time that threads spend between checkouts."""
+    if workload.rate_per_s is not None:
+        return workload.rate_per_s.value
+    if workload.think_s is None or deployment.threads is None:
+        raise WorkloadError("A think time needs a number of threads: state --rate for an async worker.")
+    sources = deployment.instances * deployment.processes * deployment.threads * deployment.checkouts_per_request
+    return sources / (workload.think_s.value + workload.hold_s.value)
+
+
+def pool_load(workload: Workload, deployment: Deployment) -> PoolLoad:
+    """The load of one pool of the busiest process: rate / (instances × processes) × skew / pools.
+
+    Threads are a finite source: each of threads × (connections per request) sources spends sources / rate - hold
+    between two checkouts. Raises WorkloadError when that is not above 0: the threads cannot make so many checkouts.
+    """
+    rate = total_rate_per_s(workload, deployment)
+    per_pool = rate / (deployment.instances * deployment.processes) * deployment.skew / deployment.pools
+    hold = Hold(workload.hold_s.value, workload.hold_scv.value if workload.hold_scv else 1.0)
+    if deployment.threads is None:
+        return PoolLoad(Open(per_pool), hold, floor=1, ceiling=None)
+    return _threads(per_pool, hold, deployment, deployment.threads)
+
+
+def _threads(rate_per_s: float, hold: Hold, deployment: Deployment, threads: int) -> PoolLoad:
+    sources = threads * deployment.checkouts_per_request
+    think = sources / rate_per_s - hold.mean_s
+    if think <= 0:
+        raise _too_few_threads(rate_per_s, hold, deployment, sources)
+    floor = threads * (deployment.checkouts_per_request - 1) + 1
+    return PoolLoad(Closed(sources, think), hold, floor, sources)
+
+
+def _too_few_threads(rate_per_s: float, hold: Hold, deployment: Deployment, sources: int) -> WorkloadError:
+    needed = math.floor(rate_per_s * hold.mean_s / sources * deployment.processes) + 1
+    busiest = " in the busiest process" if deployment.skew > 1 else ""
+    subject = "One thread that holds" if sources == 1 else f"{sources} threads that hold"
+    return WorkloadError(
+        f"{subject} a connection for {hold.mean_s:g} s at a time can make at most {sources / hold.mean_s:.4g} "
+        f"checkouts/s, and {rate_per_s:.4g}/s come to each pool{busiest}: no pool size helps, only at least {needed} "
+        "processes per instance, more threads, or a shorter hold."
+    )

@@ -1,0 +1,108 @@
+"""Over which values of one input the answer stays the same, and which input breaks it first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from poolsize.datatypes import Request, StableRange, Verdict
+from poolsize.errors import PoolsizeError
+from poolsize.recommend.decision import Decision, decide
+from poolsize.recommend.pool_load import total_rate_per_s
+from poolsize.recommend.situation import Situation, situate
+
+_FARTHEST: Final = 16.0
+"""No bound is looked for beyond sixteen times an input: a load that grew so far is another service."""
+_PRECISION: Final = 1.01
+"""A bound to 1 %: finer than any of these inputs is known."""
+
+
+@dataclass(frozen=True)
+class _Input:
+    """One number of the request, in the user's words."""
+
+    name: str
+    unit: str
+    value: float
+    worse: int
+    """Which way the load grows: 1 with the number, -1 against it, 0 where it is the user's own choice."""
+    stated: Callable[[float], Request]
+    """The request with this number stated as another."""
+
+
+def ranges(decision: Decision) -> tuple[StableRange, ...]:
+    """For the load and the goal: from where to where capacity, timeout and verdict stay as they are."""
+    return tuple(
+        StableRange(
+            name=one.name,
+            low=_bound(decision, one, 1 / _FARTHEST),
+            high=_bound(decision, one, _FARTHEST),
+            unit=one.unit,
+        )
+        for one in _inputs(decision.situation)
+    )
+
+
+def breaks_first(decision: Decision, found: tuple[StableRange, ...]) -> str | None:
+    """The part of the load with the least room to grow; None when none of them has a bound."""
+    rooms = {}
+    for one, bounds in zip(_inputs(decision.situation), found, strict=True):
+        bound = {1: bounds.high, -1: bounds.low, 0: None}[one.worse]
+        if bound is not None:
+            rooms[one.name] = max(bound / one.value, one.value / bound)
+    return min(rooms, key=rooms.__getitem__, default=None)
+
+
+def _inputs(situation: Situation) -> tuple[_Input, ...]:
+    request, goal = situation.request, situation.goal.p99_wait_s.value
+    if request.request_time_s is not None:
+        hold = _Input("request-time", "s", request.request_time_s, 1, _field(request, "request_time_s"))
+    else:
+        hold = _Input("hold", "s", situation.workload.hold_s.value, 1, _field(request, "hold_s"))
+    return (_rate(situation), hold, _Input("p99-wait", "s", goal, 0, _field(request, "p99_wait_s")))
+
+
+def _rate(situation: Situation) -> _Input:
+    request = situation.request
+    if request.request_rate_per_s is not None:
+        return _Input(
+            "request-rate", "requests/s", request.request_rate_per_s, 1, _field(request, "request_rate_per_s")
+        )
+    if request.think_s is not None:
+        return _Input("think", "s", request.think_s, -1, _field(request, "think_s"))
+    rate = total_rate_per_s(situation.workload, situation.deployment)
+    return _Input("rate", "checkouts/s", rate, 1, _field(request, "rate_per_s"))
+
+
+def _field(request: Request, name: str) -> Callable[[float], Request]:
+    return lambda value: msgspec.structs.replace(request, **{name: value})
+
+
+_Answer = tuple[int, float, Verdict] | None
+
+
+def _answer(decision: Decision) -> _Answer:
+    choice = decision.choice
+    return (choice.capacity, choice.pool_timeout_s, decision.verdict) if choice else (0, 0.0, decision.verdict)
+
+
+def _bound(decision: Decision, one: _Input, farthest: float) -> float | None:
+    """The last value on the way to `farthest` times the input at which the answer is still the same."""
+    expected = _answer(decision)
+
+    def same(factor: float) -> bool:
+        try:
+            return _answer(decide(situate(one.stated(one.value * factor), decision.situation.facts))) == expected
+        except PoolsizeError:
+            return False
+
+    if same(farthest):
+        return None
+    near, far = 1.0, farthest
+    while max(near / far, far / near) > _PRECISION:
+        middle = (near * far) ** 0.5
+        near, far = (middle, far) if same(middle) else (near, middle)
+    return one.value * near

@@ -1,0 +1,40 @@
+"""One pool for the whole service: what all processes together ask of a pooler's server connections."""
+
+from __future__ import annotations
+
+from poolsize.datatypes import LimitCheck
+from poolsize.queueing import Closed, Hold, Open
+from poolsize.recommend.choice import Choice, choose
+from poolsize.recommend.limits import server_pool_layers
+from poolsize.recommend.pool_load import PoolLoad, total_rate_per_s
+from poolsize.recommend.situation import Situation
+
+
+def shared_pool(situation: Situation) -> PoolLoad:
+    """The load of all processes on one pool. The skew between processes averages out in it."""
+    workload, deployment = situation.workload, situation.deployment
+    rate = total_rate_per_s(workload, deployment)
+    hold = Hold(workload.hold_s.value, workload.hold_scv.value if workload.hold_scv else 1.0)
+    if deployment.threads is None:
+        return PoolLoad(Open(rate), hold, floor=1, ceiling=None)
+    threads = deployment.instances * deployment.processes * deployment.threads
+    held = deployment.checkouts_per_request
+    sources = threads * held
+    return PoolLoad(Closed(sources, sources / rate - hold.mean_s), hold, threads * (held - 1) + 1, sources)
+
+
+def choose_shared(situation: Situation) -> Choice:
+    """The settings of that pool for the same goal."""
+    return choose(shared_pool(situation), situation.goal, situation.connect_s.value)
+
+
+def pooler_checks(situation: Situation) -> tuple[LimitCheck, ...]:
+    """Behind a pooler: the server connections that the service needs of it, against what it has."""
+    layers = server_pool_layers(situation)
+    if not layers:
+        return ()
+    needed = choose_shared(situation).capacity
+    return tuple(
+        LimitCheck(name=layer.name, limit=layer.limit, others=layer.others or 0, demand=needed, source=layer.setting)
+        for layer in layers
+    )

@@ -1,0 +1,34 @@
+"""Times and counts as people read and write them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from poolsize.errors import UsageError
+
+_SECONDS_PER: Final = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zµ]+)\s*", re.IGNORECASE)
+
+
+def duration(seconds: float) -> str:
+    """Three digits in the unit that needs few zeros: `350 µs`, `20 ms`, `1.5 s`."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.3g} µs"
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.4g} s"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of `10ms`, `1.5 s`, `2m`. A number without a unit is refused, since 20 might be meant either way."""
+    match = _DURATION.fullmatch(text)
+    unit = match[2].lower() if match else ""
+    if match is None or unit not in _SECONDS_PER:
+        raise UsageError(f"'{text}' is not a time: write a number with its unit, such as 20ms, 1.5s or 2m.")
+    return float(match[1]) * _SECONDS_PER[unit]
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 process`, `4 processes`."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
