@@ -20,7 +20,6 @@ from importlib import util
 from pathlib import Path
 from typing import Final, TextIO, cast
 
-from poolsize.embedded import keeper as keeper_program
 from poolsize.errors import DatabaseError, FileError, MissingDriverError, UsageError
 from poolsize.installation import install_command
 
@@ -82,7 +81,7 @@ def _start_keeper(programs: Path, max_connections: int) -> subprocess.Popen[str]
     arguments = json.dumps({"programs": str(programs), "max_connections": max_connections})
     return subprocess.Popen(
         # -I and -S: only the standard library is needed, and starts faster without the environment's packages.
-        [sys.executable, "-I", "-S", keeper_program.__file__, arguments],
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")), arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",

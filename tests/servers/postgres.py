@@ -13,10 +13,10 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 
+from tests.programs import postgres_version
 from tests.servers import process
 from tests.servers.certificates import write_certificates
 from tests.servers.process import PASSWORD
-from tests.servers.programs import postgres_version
 
 SETTINGS: Final[Mapping[str, str | int]] = {
     "max_connections": 40,

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.servers.programs import SERVERS, install_command
+from tests.programs import SERVERS, install_command
 
 PASSWORD: Final = "s3cr@t:/?#%'x"
 """Everybody's password on every server: each character that a URL, an INI file or SQL may trip over, and unlike

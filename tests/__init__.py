@@ -1,0 +1,1 @@
+"""A package, so that no `tests` that a dependency may install is taken for it."""
