@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
-import statistics
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import datetime, timezone
-from importlib import metadata
-from typing import Final
 
-import msgspec
 import pymysql
 
-from poolsize.datatypes import Burst, ConnectCost, Database, DatabaseFacts, Tls, Unread
+from poolsize import host
+from poolsize.datatypes import Burst, DatabaseFacts, Tls, Unread
 from poolsize.dsn import Dsn
-from poolsize.errors import DatabaseError, PoolsizeError
 from poolsize.probe.dialect import ProbeOptions, Progress
+from poolsize.probe.measuring import Run, burst_of, measure_connects, median_time, planned_logins
 from poolsize.probe.mysql_connect import CLIENT_NAME, Connector, TimedConnection
 from poolsize.probe.mysql_facts import (
     Reader,
@@ -34,89 +29,57 @@ from poolsize.probe.mysql_facts import (
     read_timeouts,
     version_of,
 )
-from poolsize.probe.sampling import Sample, connect_cost, sample_until_settled
-
-LOCAL_SAMPLES: Final = 100
-REMOTE_SAMPLES: Final = 20
-_ROUND_TRIPS: Final = 21
-_BURST_NEEDS_FREE: Final = 10
-_ALL: Final = ("limits", "connect", "round_trip_s", "sessions", "timeouts", "memory")
+from poolsize.probe.sampling import Sample
 
 
 def probe(dsn: Dsn, options: ProbeOptions, on_progress: Progress) -> DatabaseFacts:
-    """Everything this account may know, read-only, within `options.budget_s`.
+    """Everything this account may know, read-only, within `options.budget_s` after the first connection, which has
+    `options.connect_timeout_s`.
 
     Raises DsnError for TLS options that are not known, and the children of DatabaseError with the facts so far.
     """
-    deadline = time.monotonic() + options.budget_s
-    facts = _begin(dsn)
-    try:
+    with Run(dsn, options, on_progress) as run:
         connector = Connector(dsn, options)
-        on_progress("connecting", 0.0)
+        run.tell(f"connecting; the server's log will show at most {planned_logins(options)} logins", 0.0)
         with closing(connector.open()) as connection:
-            facts = _ask(connection, connector, facts, options, on_progress)
-        return _measure(connector, facts, options, deadline, on_progress)
-    except DatabaseError as error:
-        reason = "The database could not be used before this was read."
-        known = {entry.name for entry in facts.unread}
-        missing = tuple(
-            Unread(name=name, reason=reason) for name in _ALL if not getattr(facts, name) and name not in known
+            _ask(run, connection, connector)
+        measure_connects(
+            run,
+            lambda: _one(connector, run),
+            lambda count: _burst(connector.open, count),
+            client=CLIENT_NAME,
+            first=connection.phases,
         )
-        error.facts = msgspec.structs.replace(facts, unread=facts.unread + missing)
-        raise
+        return run.facts
 
 
-def _begin(dsn: Dsn) -> DatabaseFacts:
-    return DatabaseFacts(
-        poolsize_version=metadata.version("poolsize"),
-        measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),  # noqa: UP017 - plain on 3.11
-        target=dsn.masked,
-        database=Database(dialect=dsn.dialect, host=dsn.host, port=dsn.port, name=dsn.database, user=dsn.user),
-    )
-
-
-def _ask(
-    connection: TimedConnection,
-    connector: Connector,
-    facts: DatabaseFacts,
-    options: ProbeOptions,
-    on_progress: Progress,
-) -> DatabaseFacts:
+def _ask(run: Run, connection: TimedConnection, connector: Connector) -> None:
     """One connection answers all questions, and times the round trips."""
-    dsn = connector.dsn
     try:
-        prepare(connection, options.statement_timeout_s)
-        on_progress("reading limits and sessions", 0.05)
+        prepare(connection, run.options.statement_timeout_s)
+        run.tell("reading limits and sessions", 0.05)
         reader = Reader(connection)
         processes = read_processes(reader)
-        user, is_own = own_test(reader, dsn.database, options.own)
-        limits = read_limits(reader, processes, user, is_own, f"probe of {connector.host}")
-        sessions = read_sessions(reader, processes, is_own, show_queries=options.show_queries)
-        database = _database(reader, connection, connector, user)
-        if database.processors is None:
-            reader.unread.append(
-                Unread(name="database.processors", reason="The server does not say.", remedy="--db-cores N")
-            )
-        return msgspec.structs.replace(
-            facts,
-            database=database,
-            limits=limits,
-            sessions=sessions,
+        user, is_own = own_test(reader, connector.dsn.database, run.options.own)
+        _describe(run, reader, connection, connector, user)
+        run.learn(
+            limits=read_limits(reader, processes, user, is_own, f"probe of {connector.host}"),
+            sessions=read_sessions(reader, processes, is_own, show_queries=run.options.show_queries),
             timeouts=read_timeouts(reader),
             memory=read_memory(reader),
-            round_trip_s=_round_trip(connection, "SELECT 1"),
-            transaction_round_trip_s=_round_trip(connection, "START TRANSACTION READ ONLY", "SELECT 1", "ROLLBACK"),
-            unread=tuple(reader.unread),
         )
+        run.miss(*reader.unread)
+        _time_round_trips(run, connection)
     except (pymysql.MySQLError, OSError) as error:
         raise connector.explain(error) from None
 
 
-def _database(reader: Reader, connection: TimedConnection, connector: Connector, user: str) -> Database:
+def _describe(run: Run, reader: Reader, connection: TimedConnection, connector: Connector, user: str) -> None:
     dialect, version = version_of(reader.variables.get("version") or connection.greeting_version)
     is_local = _is_local(connector, reader.variables.get("hostname", ""))
+    count = _processors(reader, dialect, is_local=is_local)
     used_tls = connection.tls_version
-    return Database(
+    run.describe(
         dialect=dialect,
         host=connector.host,
         port=None if connector.unix_socket else connector.port,
@@ -124,7 +87,7 @@ def _database(reader: Reader, connection: TimedConnection, connector: Connector,
         user=user,
         server_version=version,
         is_local=is_local,
-        processors=_processors(reader, dialect, is_local=is_local),
+        processors=count,
         tls=Tls(
             used=used_tls is not None,
             requested=connector.tls.mode,
@@ -133,6 +96,8 @@ def _database(reader: Reader, connection: TimedConnection, connector: Connector,
             root=connector.tls.root if used_tls else None,
         ),
     )
+    if count is None:
+        run.miss(Unread(name="database.processors", reason="The server does not say.", remedy="--db-cores N"))
 
 
 def _is_local(connector: Connector, server_hostname: str) -> bool:
@@ -151,59 +116,32 @@ def _processors(reader: Reader, dialect: str, *, is_local: bool) -> int | None:
     """This machine's when the server runs here. MariaDB sets thread_pool_size to its processors at start, which
     an administrator rarely changes unless the pool is in use."""
     if is_local:
-        return os.cpu_count()
+        return host.processors()
     size = reader.number("thread_pool_size")
     return int(size) if dialect == "mariadb" and size else None
 
 
-def _round_trip(connection: TimedConnection, *statements: str) -> float:
-    """Median seconds of the statements in a row."""
-    spent = []
-    with connection.cursor() as cursor:
-        for _ in range(_ROUND_TRIPS):
-            start = time.perf_counter()
+def _time_round_trips(run: Run, connection: TimedConnection) -> None:
+    def ask(*statements: str) -> None:
+        with connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
-            spent.append(time.perf_counter() - start)
-    return statistics.median(spent)
 
-
-def _measure(
-    connector: Connector, facts: DatabaseFacts, options: ProbeOptions, deadline: float, on_progress: Progress
-) -> DatabaseFacts:
-    """The cost of fresh connections, one at a time, and then of a few at once."""
-    local = facts.database is not None and facts.database.is_local
-    most = options.samples or (LOCAL_SAMPLES if local else REMOTE_SAMPLES)
-    samples = sample_until_settled(
-        lambda: _one(connector),
-        minimum=min(10, most),
-        maximum=most,
-        deadline=deadline - 0.2 * options.budget_s,
-        on_sample=lambda done, of: on_progress(f"connection {done} of at most {of}", 0.1 + 0.8 * done / of),
+    run.learn(
+        round_trip_s=median_time(lambda: ask("SELECT 1"), run.round_trip_deadline),
+        transaction_round_trip_s=median_time(
+            lambda: ask("START TRANSACTION READ ONLY", "SELECT 1", "ROLLBACK"), run.round_trip_deadline
+        ),
     )
-    cost: ConnectCost = connect_cost(samples, client=CLIENT_NAME)
-    free = facts.limits.free_connections if facts.limits else None
-    unread = facts.unread
-    burst = None
-    if options.burst > 0:
-        if free is None or free < _BURST_NEEDS_FREE or time.monotonic() > deadline - options.connect_timeout_s:
-            why = "Fewer than ten slots are free." if (free or 0) < _BURST_NEEDS_FREE else "The time was used up."
-            unread = (*unread, Unread(name="connect.burst", reason=why))
-        else:
-            on_progress(f"{options.burst} connections at once", 0.95)
-            burst = _burst(connector.open, min(options.burst, _BURST_NEEDS_FREE))
-            if burst is None:
-                unread = (*unread, Unread(name="connect.burst", reason="The server refused one of the connections."))
-    return msgspec.structs.replace(facts, connect=msgspec.structs.replace(cost, burst=burst), unread=unread)
 
 
-def _one(connector: Connector) -> Sample:
-    with closing(connector.open()) as connection:
+def _one(connector: Connector, run: Run) -> Sample:
+    with closing(connector.open(run.left_s)) as connection:
         return connection.phases
 
 
-def _burst(connect: Callable[[], TimedConnection], count: int) -> Burst | None:
-    """All start at the same moment and stay open until the last is ready. None when one is refused."""
+def _burst(connect: Callable[[], TimedConnection], count: int) -> Burst:
+    """All start at the same moment and stay open until the last is ready."""
     barrier = threading.Barrier(count)
     opened: list[TimedConnection] = []
 
@@ -215,10 +153,7 @@ def _burst(connect: Callable[[], TimedConnection], count: int) -> Burst | None:
 
     try:
         with ThreadPoolExecutor(count) as threads:
-            spent = sorted(future.result() for future in [threads.submit(one) for _ in range(count)])
-    except PoolsizeError:
-        return None
+            return burst_of([future.result() for future in [threads.submit(one) for _ in range(count)]])
     finally:
         for connection in opened:
             connection.close()
-    return Burst(connections=count, first_s=spent[0], p50_s=statistics.median(spent), last_s=spent[-1])

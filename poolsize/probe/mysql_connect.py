@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from poolsize.errors import (
 )
 from poolsize.probe.dialect import ProbeOptions
 from poolsize.probe.mysql_tls import TlsRequest, tls_request
+from poolsize.probe.resolving import resolve
 
 CLIENT_NAME: Final = f"PyMySQL {pymysql.__version__}"
 
@@ -68,16 +68,16 @@ class Connector:
         self._timeout_s = options.connect_timeout_s
         self._context = self.tls.context()
 
-    def open(self) -> TimedConnection:
-        """A ready connection, with its phases, within the connect timeout over all of them."""
+    def open(self, limit_s: float | None = None) -> TimedConnection:
+        """A ready connection, with its phases, within the connect timeout (or less, `limit_s`) over all of them."""
         try:
-            return self._open()
+            return self._open(self._timeout_s if limit_s is None else min(self._timeout_s, max(limit_s, 0.001)))
         except (pymysql.MySQLError, OSError, RuntimeError) as error:
             raise self.explain(error) from None
 
-    def _open(self) -> TimedConnection:
+    def _open(self, timeout_s: float) -> TimedConnection:
         start = time.perf_counter()
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + timeout_s
         phases: dict[str, float] = {}
         connection = self._prepare(phases, deadline)
         sock = self._connect_unix(phases) if self.unix_socket else self._connect_tcp(phases, deadline)
@@ -113,7 +113,7 @@ class Connector:
 
     def _connect_tcp(self, phases: dict[str, float], deadline: float) -> socket.socket:
         start = time.perf_counter()
-        addresses = _resolve(self.host, self.port, self._timeout_s)
+        addresses = resolve(self.host, self.port, max(deadline - time.monotonic(), 0.001))
         resolved = time.perf_counter()
         phases["name resolution"] = resolved - start
         failure: OSError = OSError("the name has no address")
@@ -253,27 +253,6 @@ class _TimedContext:
             return self._context.wrap_socket(sock, server_hostname=server_hostname)
         finally:
             self._phases["tls"] = time.perf_counter() - start
-
-
-def _resolve(host: str, port: int, timeout_s: float) -> list[tuple[int, Any]]:
-    """Family and address of each way to the host. In a thread, since getaddrinfo itself knows no timeout."""
-    found: list[tuple[int, Any]] = []
-    failure: list[OSError] = []
-
-    def ask() -> None:
-        try:
-            found.extend((i[0], i[4]) for i in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            failure.append(error if isinstance(error, OSError) else socket.gaierror("it is not a host name"))
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(timeout_s)
-    if failure:
-        raise failure[0]
-    if not found:
-        raise TimeoutError("the name was not resolved in time")
-    return found
 
 
 def _network_sentence(cause: OSError, where: str, timeout_s: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import NormalDist, fmean, median
 from typing import Final
 
@@ -20,14 +20,14 @@ Sample = Mapping[str, float]
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95 % confidence interval of the median, from order statistics (normal approximation to the binomial;
-    David & Nagaraja, Order Statistics, 7.1). Distribution-free. Needs at least one value."""
+    """95 % confidence interval of the median, from order statistics: the k-th smallest and the k-th largest value,
+    k = n/2 - z·√n/2 + 1/2 rounded down (David & Nagaraja, Order Statistics, 7.1: the normal approximation to the
+    binomial, with its continuity correction). Distribution-free. Needs at least one value; below six the range of
+    the values is the best there is, and covers less."""
     ordered = sorted(values)
     n = len(ordered)
-    half = _Z95 * math.sqrt(n) / 2
-    low = max(math.floor(n / 2 - half), 0)
-    high = min(math.ceil(n / 2 + half), n - 1)
-    return ordered[low], ordered[high]
+    rank = max(math.floor(n / 2 - _Z95 * math.sqrt(n) / 2 + 0.5), 1)
+    return ordered[rank - 1], ordered[n - rank]
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:
@@ -43,26 +43,16 @@ def is_settled(values: Sequence[float]) -> bool:
     return high - middle <= RELATIVE_HALF_WIDTH * middle and middle - low <= RELATIVE_HALF_WIDTH * middle
 
 
-def sample_until_settled(
-    measure: Callable[[], Sample],
-    *,
-    minimum: int,
-    maximum: int,
-    deadline: float,
-    on_sample: Callable[[int, int], None] | None = None,
-) -> list[Sample]:
-    """Call `measure` until the total's median is settled, `maximum` is reached or `time.monotonic()` passes
-    `deadline` (then with however many there are, at least one)."""
-    samples: list[Sample] = []
+def until_settled(measure: Callable[[], Sample], *, minimum: int, maximum: int, deadline: float) -> Iterator[Sample]:
+    """Samples of `measure` until the total's median is settled, `maximum` is reached or `time.monotonic()` passes
+    `deadline`; at least one."""
     totals: list[float] = []
-    while len(samples) < maximum:
-        samples.append(measure())
-        totals.append(sum(samples[-1].values()))
-        if on_sample:
-            on_sample(len(samples), maximum)
-        if time.monotonic() >= deadline or (len(samples) >= minimum and is_settled(totals)):
-            break
-    return samples
+    while len(totals) < maximum:
+        sample = measure()
+        yield sample
+        totals.append(sum(sample.values()))
+        if time.monotonic() >= deadline or (len(totals) >= minimum and is_settled(totals)):
+            return
 
 
 def connect_cost(samples: Sequence[Sample], *, client: str) -> ConnectCost:

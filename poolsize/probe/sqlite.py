@@ -3,49 +3,40 @@
 from __future__ import annotations
 
 import sqlite3
-import statistics
 import time
 from collections import Counter
 from contextlib import closing
-from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import psutil
 
-from poolsize.datatypes import Database, DatabaseFacts, Layer, SessionGroup, Unread, limits_of
+from poolsize.datatypes import DatabaseFacts, Layer, SessionGroup, Unread, limits_of
 from poolsize.dsn import Dsn
 from poolsize.errors import DatabaseError, UnreachableError
 from poolsize.probe.dialect import ProbeOptions, Progress
-from poolsize.probe.sampling import Sample, connect_cost, sample_until_settled
+from poolsize.probe.measuring import Run, median_time, sample_connects
+from poolsize.probe.sampling import Sample
 from poolsize.probe.sqlite_advice import NETWORK_FILE_SYSTEMS, advice
 
 _MAGIC: Final = b"SQLite format 3\x00"
 _READ: Final = "SELECT count(*) FROM sqlite_master"
-_SAMPLES: Final = 100
-_ROUND_TRIPS: Final = 21
 
 
 def probe(dsn: Dsn, options: ProbeOptions, on_progress: Progress) -> DatabaseFacts:
     """Read-only; a missing file is an error and never created. Raises UnreachableError or DatabaseError."""
-    facts = DatabaseFacts(
-        poolsize_version=metadata.version("poolsize"),
-        measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),  # noqa: UP017 - plain on 3.11
-        target=dsn.masked,
-        database=Database(dialect="sqlite", name=dsn.database, server_version=sqlite3.sqlite_version, is_local=True),
-        limits=limits_of((Layer(name="writer", limit=1, setting="SQLite lets one connection write at a time"),)),
-    )
-    try:
+    with Run(dsn, options, on_progress) as run:
+        run.describe(server_version=sqlite3.sqlite_version, is_local=True)
+        run.learn(
+            limits=limits_of((Layer(name="writer", limit=1, setting="SQLite lets one connection write at a time"),))
+        )
         path = _path(dsn)
         uri = ":memory:" if path is None else read_only_uri(path)
-        return _measure(uri, path, facts, options, on_progress)
-    except DatabaseError as error:
-        error.facts = facts
-        raise
-    except sqlite3.Error as error:
-        raise DatabaseError(f"SQLite cannot read {dsn.database}: {error}.", facts=facts) from None
+        try:
+            _measure(run, uri, path)
+        except sqlite3.Error as error:
+            raise DatabaseError(f"SQLite cannot read {dsn.database}: {error}.") from None
+        return run.facts
 
 
 def _path(dsn: Dsn) -> Path | None:
@@ -84,35 +75,24 @@ def read_only_uri(path: Path) -> str:
     return f"{uri}&immutable=1" if is_wal and is_closed else uri
 
 
-def _measure(
-    uri: str, path: Path | None, facts: DatabaseFacts, options: ProbeOptions, on_progress: Progress
-) -> DatabaseFacts:
-    deadline = time.monotonic() + options.budget_s * 0.8
-    most = options.samples or _SAMPLES
-    samples = sample_until_settled(
-        lambda: _open_once(uri, options.connect_timeout_s),
-        minimum=min(10, most),
-        maximum=most,
-        deadline=deadline,
-        on_sample=lambda done, of: on_progress(f"opening {done} of at most {of}", 0.8 * done / of),
-    )
-    with closing(_connect(uri, options.connect_timeout_s)) as connection:
-        round_trip = _median_time(connection, "SELECT 1")
-        transaction = _median_time(connection, "BEGIN", _READ, "ROLLBACK")
+def _measure(run: Run, uri: str, path: Path | None) -> None:
+    timeout_s = run.options.connect_timeout_s
+    sample_connects(run, lambda: _open_once(uri, timeout_s), client=f"SQLite {sqlite3.sqlite_version}")
+    with closing(_connect(uri, timeout_s)) as connection:
+        run.learn(
+            round_trip_s=median_time(lambda: _ask(connection, "SELECT 1"), run.round_trip_deadline),
+            transaction_round_trip_s=median_time(
+                lambda: _ask(connection, "BEGIN", _READ, "ROLLBACK"), run.round_trip_deadline
+            ),
+        )
         journal = _journal_mode(connection, path)
         size = int(connection.execute("PRAGMA page_size").fetchone()[0])
         pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
-    on_progress("looking for who has it open", 0.9)
+    run.note(*advice(path, journal, page_size=size, pages=pages, file_system=file_system(path)))
+    run.tell("looking for who has it open", 0.95)
     sessions, unread = open_processes(path) if path else ((), ())
-    return msgspec.structs.replace(
-        facts,
-        connect=connect_cost(samples, client=f"SQLite {sqlite3.sqlite_version}"),
-        round_trip_s=round_trip,
-        transaction_round_trip_s=transaction,
-        sessions=sessions,
-        findings=advice(path, journal, page_size=size, pages=pages, file_system=file_system(path)),
-        unread=unread,
-    )
+    run.learn(sessions=sessions)
+    run.miss(*unread)
 
 
 def _connect(uri: str, timeout_s: float) -> sqlite3.Connection:
@@ -129,14 +109,9 @@ def _open_once(uri: str, timeout_s: float) -> Sample:
     return {"open": opened - start, "first read": read - opened}
 
 
-def _median_time(connection: sqlite3.Connection, *statements: str) -> float:
-    spent = []
-    for _ in range(_ROUND_TRIPS):
-        start = time.perf_counter()
-        for statement in statements:
-            connection.execute(statement).fetchall()
-        spent.append(time.perf_counter() - start)
-    return statistics.median(spent)
+def _ask(connection: sqlite3.Connection, *statements: str) -> None:
+    for statement in statements:
+        connection.execute(statement).fetchall()
 
 
 def _journal_mode(connection: sqlite3.Connection, path: Path | None) -> str:

@@ -1,0 +1,102 @@
+"""Notice PgBouncer in the server's place, and read its own limits from its console."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from poolsize.datatypes import Finding, Pooler, Unread
+from poolsize.errors import DatabaseError
+from poolsize.probe.pgbouncer_limits import Console, Pair, pool_mode, settings
+from poolsize.probe.postgresql_connect import Connector
+from poolsize.probe.postgresql_session import Row, Session, StatementError
+
+CONSOLE: Final = "pgbouncer"
+"""The database name that leads to PgBouncer's own console."""
+_REFUSED: Final = re.compile(r"\bnot allowed\b|no such user|not permitted")
+"""How the console turns away a user that is in neither admin_users nor stats_users (1.18 to 1.26)."""
+
+
+def signs_of(session: Session, identity: Row) -> tuple[str, ...]:
+    """What gives a pooler away without another login; empty when nothing does."""
+    found = []
+    announced = session.parameter("pgbouncer.version")  # since 1.26
+    if announced:
+        found.append(f"it announces PgBouncer {announced}")
+    pid, port = identity.get("pid"), identity.get("port")
+    if pid and int(pid) != session.pgconn.backend_pid:
+        found.append(f"the login names process {session.pgconn.backend_pid}, but process {pid} answers")
+        if port and port != session.host.port and not session.host.is_socket:
+            found.append(f"the server that answers listens on port {port}, not on {session.host.port}")
+    return tuple(found)
+
+
+def is_console(session: Session) -> bool:
+    return (session.parameter("server_version") or "").endswith("/bouncer")
+
+
+def read_console(session: Session) -> Console:
+    """Everything that sizing needs, in SHOW commands that change nothing."""
+    found = Console(version=(session.parameter("server_version") or "").removesuffix("/bouncer"))
+    found.config = {str(row["key"]): str(row["value"]) for row in _show(session, "CONFIG")}
+    found.databases, found.users = _show(session, "DATABASES"), _show(session, "USERS")
+    found.pools = [row for row in _show(session, "POOLS") if row["database"] != CONSOLE]
+    return found
+
+
+def _show(session: Session, what: str) -> list[Row]:
+    """Empty when this user may not, or this version does not know it."""
+    try:
+        return session.rows(f"SHOW {what}")
+    except StatementError:
+        return []
+
+
+def ask_console(connector: Connector, limit_s: float) -> tuple[Console | None, str]:
+    """What the console tells the DSN's user, or None with the reason. One more login."""
+    try:
+        with connector.open(limit_s, database=CONSOLE) as session:
+            return (read_console(session), "") if is_console(session) else (None, "there is no console")
+    except DatabaseError as error:
+        return None, error.message
+
+
+def pooler(
+    signs: Sequence[str], announced: Mapping[str, str | None], console: Console | None, refusal: str, pair: Pair
+) -> Pooler:
+    """Of what kind it is: PgBouncer when it says so, by its parameters or its console; otherwise unknown."""
+    signs = list(signs)
+    if console is not None:
+        signs.append(f"the database {CONSOLE} is the console of PgBouncer {console.version}")
+    elif _REFUSED.search(refusal):
+        signs.append(f"the database {CONSOLE} turns this user away as PgBouncer's console does")
+    is_pgbouncer = console is not None or announced.get("version") or _REFUSED.search(refusal)
+    return Pooler(
+        kind="pgbouncer" if is_pgbouncer else "unknown",
+        version=console.version if console else announced.get("version"),
+        pool_mode=(pool_mode(console, pair) if console else None) or announced.get("pool_mode"),
+        signs=tuple(signs),
+        settings=settings(console, pair) if console else {},
+    )
+
+
+def console_unread(user: str | None, reason: str) -> Unread:
+    return Unread(
+        name="limits.layers.pooler",
+        reason=f"PgBouncer's console was not open to this user. {reason}",
+        remedy=f"stats_users = {user or 'USER'} in pgbouncer.ini, then RELOAD",
+    )
+
+
+def findings(found: Pooler) -> tuple[Finding, ...]:
+    """The timing is not the server's; and what the pool mode means for whoever pools in front of it."""
+    name = "PgBouncer" if found.kind == "pgbouncer" else "A pooler or proxy"
+    timing = Finding(
+        code="PS510",
+        severity="note",
+        message=f"{name} answers in the server's place: the time to connect is the pooler's, and says nothing of how "
+        "long PostgreSQL takes to start a session.",
+        remedy="For the server's own, probe it directly.",
+    )
+    return (timing,)

@@ -1,0 +1,80 @@
+"""Where PostgreSQL runs: on this machine, at a managed provider, or somewhere else."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import psutil
+
+from poolsize import host
+from poolsize.datatypes import ConnectionMemory, Unread
+from poolsize.probe.postgresql_reader import Reader
+from poolsize.probe.postgresql_session import Row
+
+ASSUMED_MEMORY: Final = ConnectionMemory(
+    bytes=10_000_000,
+    origin="assumed",
+    source="a new connection takes up to 10 MB (PGConf.DE 2025, PostgreSQL Connections Memory Usage)",
+)
+"""Freund measures less than 2 MiB with huge pages (https://blog.anarazel.de/2020/10/07/), more without: the larger,
+since it is held against the server's memory."""
+
+# Host names and roles as the providers' own documentation has them: AWS RDS and Aurora user guides (rds_superuser,
+# aurora_version()), Azure Database for PostgreSQL (azure_pg_admin), Google Cloud SQL (cloudsqlsuperuser), Neon
+# (neon_superuser, ep-...neon.tech), Supabase (supabase_admin, db.REF.supabase.co).
+ROLES: Final = {
+    "rds_superuser": "rds-postgresql",
+    "azure_pg_admin": "azure-postgresql",
+    "cloudsqlsuperuser": "cloudsql-postgresql",
+    "neon_superuser": "neon",
+    "supabase_admin": "supabase",
+}
+HOSTS: Final = {
+    ".rds.amazonaws.com": "rds-postgresql",
+    ".rds.amazonaws.com.cn": "rds-postgresql",
+    ".postgres.database.azure.com": "azure-postgresql",
+    ".neon.tech": "neon",
+    ".supabase.co": "supabase",
+    ".pooler.supabase.com": "supabase",
+    ".db.ondigitalocean.com": "digitalocean-postgresql",
+    ".aivencloud.com": "aiven-postgresql",
+    "-postgres.render.com": "render",
+}
+AURORA: Final = "aurora-postgresql"
+_ASK_SIGNS: Final = f"""
+SELECT rolname AS sign FROM pg_roles WHERE rolname IN ({", ".join(repr(role) for role in ROLES)})
+UNION ALL
+SELECT proname FROM pg_proc WHERE proname = 'aurora_version'"""  # noqa: S608 - of the constants above
+
+
+def local_process(identity: Row) -> psutil.Process | None:
+    """The server's process that serves the session, when it is one of this machine's own."""
+    pid, started_at = identity.get("pid"), identity.get("started_at")
+    if not pid or not started_at:
+        return None
+    return host.server_process(int(pid), name="postgres", started_at=float(started_at))
+
+
+def read_provider(reader: Reader, name: str | None) -> str | None:
+    """A key of the providers' registry, by a role or function that only they have, else by the host's name."""
+    signs = {str(row["sign"]) for row in reader.attempt("database.provider", _ASK_SIGNS) or ()}
+    if "aurora_version" in signs:
+        return AURORA
+    by_role = next((provider for role, provider in ROLES.items() if role in signs), None)
+    return by_role or next((key for suffix, key in HOSTS.items() if (name or "").endswith(suffix)), None)
+
+
+def connection_memory(process: psutil.Process | None) -> ConnectionMemory | None:
+    """Of `process`, which serves a fresh session; None where this account may not read it."""
+    found = host.private_memory_bytes(process) if process is not None else None
+    if found is None:
+        return None
+    return ConnectionMemory(bytes=found, origin="measured", source="private memory of a fresh session's process")
+
+
+def processors(process: psutil.Process | None) -> tuple[int | None, tuple[Unread, ...]]:
+    """The server's own, which PostgreSQL does not tell through SQL."""
+    if process is not None:
+        return host.processors(process), ()
+    reason = "PostgreSQL does not tell, and it does not run on this machine."
+    return None, (Unread(name="database.processors", reason=reason, remedy="--db-cores N"),)
