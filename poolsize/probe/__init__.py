@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from importlib import import_module, util
-from typing import cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from poolsize.datatypes import DatabaseFacts
-from poolsize.dsn import Dsn, parse
-from poolsize.errors import MissingDriverError
-from poolsize.installation import install_command
-from poolsize.probe.dialect import Dialect, ProbeDialect, ProbeOptions, Progress
+if TYPE_CHECKING:
+    from poolsize.datatypes import DatabaseFacts
+    from poolsize.dsn import Dsn
+    from poolsize.probe.dialect import ProbeOptions, Progress
+    from poolsize.probe.dialects import DIALECTS
 
 __all__ = ["DIALECTS", "ProbeOptions", "Progress", "probe"]
 
-_ENTRIES = (
-    Dialect("postgresql", "PostgreSQL and PgBouncer", "poolsize.probe.postgresql", "psycopg", "postgresql"),
-    Dialect("mysql", "MySQL", "poolsize.probe.mysql", "pymysql", "mysql"),
-    Dialect("mariadb", "MariaDB", "poolsize.probe.mysql", "pymysql", "mysql"),
-    Dialect("sqlite", "SQLite", "poolsize.probe.sqlite", "", ""),
-)
-DIALECTS = {entry.name: entry for entry in _ENTRIES}
+_WHERE = {"DIALECTS": "dialects", "ProbeOptions": "dialect", "Progress": "dialect"}
 
 
 def probe(dsn: str | Dsn, options: ProbeOptions | None = None, *, on_progress: Progress | None = None) -> DatabaseFacts:
     """Measure one database within the bounds of `options` (default: about 20 s, read-only).
 
-    Raises DsnError for a text that is no DSN, MissingDriverError when the extra is not installed, and the
-    children of DatabaseError, which carry the facts known so far.
+    `on_progress` is told what is being done and the share done, 0..1. Raises DsnError for a text that is no DSN,
+    MissingDriverError when the extra is not installed, and the children of DatabaseError, which carry the facts
+    known so far.
     """
-    parsed = parse(dsn) if isinstance(dsn, str) else dsn
-    entry = DIALECTS[parsed.dialect]
-    if entry.driver and util.find_spec(entry.driver) is None:
-        raise MissingDriverError(f"{entry.title} needs a driver that is not installed: {install_command(entry.extra)}")
-    ask = cast(ProbeDialect, import_module(entry.module).probe)
-    return ask(parsed, options or ProbeOptions(), on_progress or (lambda _what, _share: None))
+    from poolsize.probe.dialects import ask  # here: `import poolsize` stays a matter of a millisecond
+
+    return ask(dsn, options, on_progress)
+
+
+def __getattr__(name: str) -> Any:
+    """The other names, imported when they are asked for."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'poolsize.probe' has no attribute {name!r}")
+    return getattr(import_module(f"poolsize.probe.{_WHERE[name]}"), name)

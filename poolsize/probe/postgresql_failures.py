@@ -33,22 +33,14 @@ _CODES: Final[Mapping[str, type[DatabaseError]]] = {
     "57P01": UnreachableError,
     "57P02": UnreachableError,
 }
-# Poolers answer with 08P01 (protocol violation) to everything; and a server's words are all there is where the SQLSTATE
-# cannot be had. PgBouncer's are of 1.18 and 1.24 (src/client.c, src/objects.c), Supavisor's of 2.9, PostgreSQL's of
-# 15 with its translations into the languages most used.
+# Poolers answer with 08P01 (protocol violation) to everything, and the server's words are all there is where the
+# SQLSTATE cannot be had. PgBouncer's are of 1.18 and 1.24 (src/client.c, src/objects.c), Supavisor's of 2.9.
 _WORDS: Final[Sequence[tuple[str, type[DatabaseError]]]] = (  # regular expressions
     ("too many clients already", TooManyConnectionsError),
     ("too many connections for", TooManyConnectionsError),
     ("remaining connection slots are reserved", TooManyConnectionsError),
     ("no more connections allowed", TooManyConnectionsError),
     ("max clients", TooManyConnectionsError),
-    ("schon zu viele Verbindungen", TooManyConnectionsError),
-    ("trop de clients sont déjà connectés", TooManyConnectionsError),
-    ("ya tenemos demasiados clientes", TooManyConnectionsError),
-    ("уже слишком много клиентов", TooManyConnectionsError),
-    ("現在クライアント数が多すぎます", TooManyConnectionsError),
-    ("已经有太多的客户", TooManyConnectionsError),
-    ("클라이언트 수가 너무 많습니다", TooManyConnectionsError),
     ("no such database", UnknownDatabaseError),
     ('database ".*" does not exist', UnknownDatabaseError),
     ("password authentication failed", AuthenticationError),
@@ -60,11 +52,27 @@ _WORDS: Final[Sequence[tuple[str, type[DatabaseError]]]] = (  # regular expressi
     ("channel binding", AuthenticationError),
     ("not allowed", AuthenticationError),
 )
+_FULL_IN_OTHER_LANGUAGES: Final = re.compile(
+    "zu viele Verbindungen|verbleibenden Verbindungen|demasiad[oa]s (?:clientes|conexiones)|conexiones restantes"
+    "|trop de (?:clients|connexions)|emplacements de connexions restants|tropp[ie] (?:client|connessioni)"
+    "|rimanenti slot di connessione|多すぎます|残りの接続スロット|접속자? ?수를 초과|남은 연결 슬롯"
+    "|слишком много (?:клиентов|подключений)|слоты подключений|för många (?:klienter|uppkopplingar)"
+    "|resterande anslutningsslottar|забагато клієнтів|занадто багато підключень|太多的客户|连接太多|已保留的连接位置"
+)
+"""No slot left, in the languages of PostgreSQL 15's catalogues: the one failure that must be known everywhere."""
 _TLS_WORDS: Final = re.compile(r"\bSSL\b|certificate|\bTLS\b", re.IGNORECASE)
 _CODED: Final = re.compile(r"(?:^|: )[^\s:]+:\s+([0-9A-Z]{5}): (.+)$")
 """`FATAL:  53300: sorry, ...` behind libpq's `connection to server at ... failed: `, the severity in any language."""
 _SEVERITY: Final = re.compile(r"^(?:FATAL|ERROR|PANIC):\s+")
 _PREFIX: Final = re.compile(r"^connection to server (?:at .*?, port \d+|on socket .*?) failed: ")
+_NO_POSTGRESQL: Final = "received invalid response"
+_UNKNOWN_AUTHORITY: Final = (
+    "root certificate file",
+    "certificate verify failed",
+    "signature failure",  # OpenSSL: a root of the same name with another key
+    "local issuer",
+    "self-signed",
+)
 _NOISE: Final = re.compile(r"^(?:\t|DETAIL: |HINT: |LOCATION: |CONTEXT: |Either provide)|^$")
 
 
@@ -80,14 +88,16 @@ def explain(pgconn: PGconn, host: Host, *, sslmode: str, is_tls: bool, mask: Cal
     answers = _answers(pgconn.error_message.decode(errors="replace"))
     needs_password = pgconn.needs_password
     told = [answer for answer in answers if answer.code]
-    if told or _kind_by_words(answers) is not None:
+    if told or kind_by_words(answers) is not None:
         return _told(told or answers, host, sslmode, mask)
     words = answers[-1].words if answers else "no reason given"
     if needs_password:
         return AuthenticationError(
             f"{host} asks for a password, and neither the DSN nor PGPASSWORD nor a password file has one."
         )
-    if is_tls or (_TLS_WORDS.search(words) and "negotiation" not in words):
+    if _NO_POSTGRESQL in words:
+        return UnreachableError(mask(f"What answers at {host} is not PostgreSQL: {words.rstrip('.')}."))
+    if is_tls or _TLS_WORDS.search(words):
         return TlsError(mask(f"TLS with {host} failed: {_tls_advice(words)}."))
     return UnreachableError(mask(_network_sentence(words, host)))
 
@@ -107,7 +117,7 @@ def unresolved(hosts: Sequence[Host], timeout_s: float | None = None) -> Unreach
 
 def _told(answers: Sequence[Answer], host: Host, sslmode: str, mask: Callable[[str], str]) -> DatabaseError:
     codes = [answer.code for answer in answers]
-    kind = next((kind for code, kind in _CODES.items() if code in codes), None) or _kind_by_words(answers)
+    kind = next((kind for code, kind in _CODES.items() if code in codes), None) or kind_by_words(answers)
     said = "; ".join(dict.fromkeys(answer.words.rstrip(".") for answer in answers))
     numbers = ", ".join(dict.fromkeys(code for code in codes if code))
     if kind is AuthenticationError and sslmode in ("disable", "allow") and "no encryption" in said:
@@ -116,8 +126,11 @@ def _told(answers: Sequence[Answer], host: Host, sslmode: str, mask: Callable[[s
     return (kind or DatabaseError)(mask(sentence))
 
 
-def _kind_by_words(answers: Sequence[Answer]) -> type[DatabaseError] | None:
+def kind_by_words(answers: Sequence[Answer]) -> type[DatabaseError] | None:
+    """The failure that the words alone tell; None when they tell none that is known."""
     said = " ".join(answer.words for answer in answers)
+    if _FULL_IN_OTHER_LANGUAGES.search(said):
+        return TooManyConnectionsError
     return next((kind for words, kind in _WORDS if re.search(words, said)), None)
 
 
@@ -168,6 +181,4 @@ def _network_sentence(words: str, host: Host) -> str:
         return f"{host} refuses connections: no server listens there."
     if os.strerror(errno.ENOENT) in words and host.is_socket:
         return f"There is no socket at {host.name} for port {host.port}: no server listens there."
-    if "received invalid response" in words:
-        return f"What answers at {host} is not PostgreSQL: {words.rstrip('.')}."
     return f"{host} cannot be used: {words.rstrip('.')}."

@@ -1,0 +1,37 @@
+"""What every failing probe must be: of the right kind, in time, one sentence, without the password."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import quote
+
+import pytest
+
+from poolsize.datatypes import DatabaseFacts
+from poolsize.errors import DatabaseError
+from poolsize.probe import ProbeOptions, probe
+from tests.servers import PASSWORD
+
+QUICK = ProbeOptions(samples=10, connect_timeout_s=1.0, burst=3)
+
+
+def refused(dsn: str, kind: type[DatabaseError], *, options: ProbeOptions = QUICK) -> DatabaseError:
+    """The failure of a probe, with its facts."""
+    start = time.monotonic()
+    with pytest.raises(kind) as caught:
+        probe(dsn, options)
+    assert time.monotonic() - start < options.connect_timeout_s + 1
+    error = caught.value
+    assert type(error) is kind
+    assert error.message.endswith(".")
+    assert "\n" not in error.message
+    assert error.__cause__ is None
+    assert isinstance(error.facts, DatabaseFacts)
+    for shown in (error.message, repr(error.facts)):
+        assert_no_password(shown)
+    return error
+
+
+def assert_no_password(shown: str) -> None:
+    for spelling in (PASSWORD, quote(PASSWORD, safe=""), quote(PASSWORD), repr(PASSWORD)[1:-1], "s3cr"):
+        assert spelling not in shown
