@@ -23,7 +23,7 @@ from poolsize.recommend.workings import workings_of
 
 _DEFAULT_CONNECTIONS: Final = 100
 """max_connections of a PostgreSQL as it is installed (initdb writes it), and of most managed ones at least."""
-_NEXT: Final = ("poolsize export sqlalchemy", "poolsize recommend --explain")
+_NEXT: Final = ("poolsize export sqlalchemy",)
 
 
 def recommendation(request: Request, facts: DatabaseFacts | None) -> Recommendation:

@@ -1,0 +1,6 @@
+"""`python -m poolsize`."""
+
+from poolsize.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The commands, and a group that imports a command's module only when that command runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One command: the module that holds a function of its name, and its line in the help."""
+
+    name: str
+    line: str
+    document: str
+    """The name of its JSON document in SCHEMAS."""
+
+    def load(self) -> Any:
+        """The command, with all its options."""
+        function: Callable[..., None] = getattr(import_module(f"poolsize.cli.{self.name}"), self.name)
+        # As one of several commands an application keeps its command's name.
+        app = typer.Typer(add_completion=False)
+        app.callback()(lambda: None)
+        app.command(self.name, help=function.__doc__)(function)
+        group: Any = typer.main.get_command(app)
+        return group.commands[self.name]
+
+
+_ENTRIES: Final = (
+    Entry("probe", "Measure a database: what a connection costs, how many it allows, who holds them.", "probe"),
+    Entry("recommend", "Say which pool_size, max_overflow and pool_timeout meet the goal, and why.", "recommend"),
+    Entry("export", "Write the last recommendation as configuration.", "export"),
+    Entry("history", "List what was probed and recommended, and what changed.", "history"),
+    Entry("demo", "Run all of it on a throw-away PostgreSQL.", "demo"),
+    Entry("schema", "Print the JSON schema of a document.", "error"),
+)
+COMMANDS: Final = {entry.name: entry for entry in _ENTRIES}
+
+
+class LazyGroup(TyperGroup):
+    """Lists the commands by their lines, and loads one when it is called: `--help` imports none of them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
+        entry = COMMANDS.get(cmd_name)
+        return TyperCommand(entry.name, help=entry.line) if entry else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, COMMANDS[name].load() if name else None, rest

@@ -1,0 +1,73 @@
+"""`poolsize export`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from poolsize._version import __version__
+from poolsize.cli.options import Json
+from poolsize.cli.output import emit, note
+from poolsize.datatypes import Recommendation
+from poolsize.errors import FileError, UsageError
+from poolsize.export import TARGETS, render
+from poolsize.files import write_whole
+from poolsize.report.json import Export
+
+
+def export(
+    target: Annotated[str, typer.Argument(help=f"One of {', '.join(TARGETS)}.")],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="What `recommend --json` printed; `-` for stdin."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to this file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="For an application behind the one shared PgBouncer.")
+    ] = False,
+    pgbouncer_version: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="As `pgbouncer --version` prints it; default: as probed.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a recommendation as configuration that the software accepts.
+
+    Examples:  poolsize export sqlalchemy    |    poolsize export pgbouncer -o pgbouncer.ini
+    """
+    answer = _read(source) if source is not None else _last()
+    text = render(target, answer, shared=shared, pgbouncer_version=pgbouncer_version)
+    if output is not None:
+        write_whole(output, text, overwrite=force)
+        note(f"Written to {output}.")
+    document = Export(
+        poolsize_version=__version__, export_target=target, text=text, file=str(output) if output else None
+    )
+    emit(document, text if output is None else "", as_json=as_json)
+
+
+def _last() -> Recommendation:
+    from poolsize.store import open_store  # here: `--from` needs no SQLAlchemy
+
+    stored = open_store().latest_recommendation()
+    if stored is None:
+        raise UsageError(
+            "There is no recommendation in the history to export.", next=("poolsize recommend --workers 4",)
+        )
+    return stored.recommendation
+
+
+def _read(source: str) -> Recommendation:
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+        return msgspec.json.decode(data, type=Recommendation)
+    except OSError as error:
+        raise FileError(f"The file {source} cannot be read: {error.strerror or error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise FileError(f"{source} is not what `poolsize recommend --json` prints: {error}.") from None

@@ -1,0 +1,50 @@
+"""Where things are printed: the product to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from poolsize.cli.masking import masked
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from poolsize.probe.dialect import Progress
+    from poolsize.report.json import Document
+
+
+def emit(document: Document, text: RenderableType | str, *, as_json: bool) -> None:
+    """The product: the document as JSON, or its text for a person."""
+    if as_json:
+        from poolsize.report.json import encode  # here: text output needs no encoder
+
+        print(encode(document))
+    elif isinstance(text, str):
+        sys.stdout.write(text)
+    else:
+        from rich.console import Console  # here: JSON output needs no terminal
+
+        Console(highlight=False, soft_wrap=False).print(text)
+
+
+def note(text: str) -> None:
+    """One line on stderr that is not the product."""
+    print(masked(text), file=sys.stderr)
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar on stderr where that is a terminal, nothing elsewhere; told (what, share done)."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _share: None
+        return
+    from rich.console import Console  # here: without a terminal there is no bar
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        yield lambda what, share: bar.update(task, description=what, completed=share)
