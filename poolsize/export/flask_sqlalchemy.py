@@ -38,5 +38,6 @@ def _remarks(setup: Setup, engine: Setup) -> Iterator[str]:
     if setup.dialect == "sqlite":
         yield (
             "SQLite: one connection writes at a time. Set PRAGMA journal_mode=WAL once, and begin what reads before it "
-            'writes with db.session.execute(text("BEGIN IMMEDIATE")), since it fails where another wrote meanwhile.'
+            'writes with db.session.execute(text("BEGIN IMMEDIATE")): otherwise it overwrites what another one wrote '
+            "meanwhile, or fails."
         )

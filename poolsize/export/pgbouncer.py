@@ -65,23 +65,18 @@ def _note(text: str) -> list[str]:
 
 
 def _database(database: Database) -> Iterator[str]:
-    host = database.host or "127.0.0.1"
-    if database.pooler:
-        host = "127.0.0.1"
-        yield from _note(
-            "FILL IN host and port: the recommendation was made through a pooler, and its server is not known."
-        )
-    elif not database.host:
-        yield from _note("FILL IN host and port: the recommendation names no server.")
-    port = 5432 if database.pooler else database.port or 5432
-    if database.name is None:
-        yield f"* = host={_quoted(host)} port={port}"
-    else:
-        yield f"{_key(database.name)} = host={_quoted(host)} port={port} dbname={_quoted(database.name)}"
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"\w+", name, re.ASCII) else '"' + _printable(name).replace('"', '""') + '"'
+    host, port = database.host, database.port or 5432
+    if host is None or database.pooler:
+        reason = "was made through a pooler, and not the server" if database.pooler else "names no server"
+        yield from _note(f"FILL IN host and port: the recommendation {reason}.")
+        host, port = "127.0.0.1", 5432
+    server = f"host={_quoted(host)} port={port}"
+    if re.fullmatch(r"[\w.-]+", database.name or "", re.ASCII):
+        yield f"{database.name} = {server} dbname={database.name}"
+        return
+    # PgBouncer before 1.25 reads no other letter here, and no quotes, whatever its manual says (libusual, cfparser.c).
+    yield from _note("The star leads every name to the server's database of that name.")
+    yield f"* = {server}"
 
 
 def _quoted(value: str) -> str:
@@ -90,7 +85,7 @@ def _quoted(value: str) -> str:
 
 def _printable(value: str) -> str:
     if not value.isprintable():
-        raise UsageError("The name of the database or its host holds a line break or another control character.")
+        raise UsageError("The host or the root certificate's path holds a line break or another control character.")
     return value
 
 
