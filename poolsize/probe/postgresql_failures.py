@@ -57,7 +57,7 @@ _FULL_IN_OTHER_LANGUAGES: Final = re.compile(
     "|trop de (?:clients|connexions)|emplacements de connexions restants|tropp[ie] (?:client|connessioni)"
     "|rimanenti slot di connessione|多すぎます|残りの接続スロット|접속자? ?수를 초과|남은 연결 슬롯"
     "|слишком много (?:клиентов|подключений)|слоты подключений|för många (?:klienter|uppkopplingar)"
-    "|resterande anslutningsslottar|забагато клієнтів|занадто багато підключень|太多的客户|连接太多|已保留的连接位置"
+    "|resterande anslutningsslottar|забагато клієнтів|занадто багато підключень|слоти підключень|太多的客户|连接太多|已保留的连接位置"
 )
 """No slot left, in the languages of PostgreSQL 15's catalogues: the one failure that must be known everywhere."""
 _TLS_WORDS: Final = re.compile(r"\bSSL\b|certificate|\bTLS\b", re.IGNORECASE)
@@ -165,11 +165,7 @@ def _answers(message: str) -> list[Answer]:
 def _tls_advice(words: str) -> str:
     """libpq's words, with the option that would mend it."""
     words = words.rstrip(".")
-    if (
-        "root certificate file" in words
-        or "unable to get local issuer" in words
-        or "certificate verify failed" in words
-    ):
+    if any(cause in words for cause in _UNKNOWN_AUTHORITY):
         return f"{words}; name the file of the authority that signed the server's certificate with sslrootcert=FILE"
     if "does not match host name" in words:
         return f"{words}; connect by a name that is in the certificate"
