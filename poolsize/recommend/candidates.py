@@ -24,12 +24,14 @@ SQLALCHEMY_TIMEOUT_S: Final = 30.0
 
 
 def neighbours(decision: Decision) -> tuple[Candidate, ...]:
-    """c - 1, c and c + 1, as far as there are such."""
+    """c - 1, c and c + 1, as far as there are such, and what meets the goal where that is another."""
     if decision.choice is None:
         return ()
     c = decision.choice.capacity
     capacities = [(f"c {sign} 1", c + step) for sign, step in (("-", -1), ("+", 1))]
     capacities.insert(1, ("c", c))
+    if decision.needed not in (c - 1, c, c + 1):
+        capacities.append(("goal", decision.needed))
     pool = decision.pool
     return tuple(
         _at(decision, label, capacity)

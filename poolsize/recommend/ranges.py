@@ -12,7 +12,7 @@ from poolsize.datatypes import Request, StableRange, Verdict
 from poolsize.errors import PoolsizeError
 from poolsize.recommend.decision import Decision, decide
 from poolsize.recommend.pool_load import total_rate_per_s
-from poolsize.recommend.situation import Situation, situate
+from poolsize.recommend.situation import Situation, situate, with_hold
 
 _FARTHEST: Final = 16.0
 """No bound is looked for beyond sixteen times an input: a load that grew so far is another service."""
@@ -58,10 +58,8 @@ def breaks_first(decision: Decision, found: tuple[StableRange, ...]) -> str | No
 
 def _inputs(situation: Situation) -> tuple[_Input, ...]:
     request, goal = situation.request, situation.goal.p99_wait_s.value
-    if request.request_time_s is not None:
-        hold = _Input("request-time", "s", request.request_time_s, 1, _field(request, "request_time_s"))
-    else:
-        hold = _Input("hold", "s", situation.workload.hold_s.value, 1, _field(request, "hold_s"))
+    name = "hold" if request.request_time_s is None else "request-time"
+    hold = _Input(name, "s", situation.workload.hold_s.value, 1, lambda value: with_hold(situation, value))
     return (_rate(situation), hold, _Input("p99-wait", "s", goal, 0, _field(request, "p99_wait_s")))
 
 

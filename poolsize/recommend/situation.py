@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from poolsize.datatypes import DatabaseFacts, Deployment, Quantity, Request, ServiceLevel, Workload
 from poolsize.errors import UsageError
 from poolsize.profiles import DEFAULT_PROFILE, Profile, profile
@@ -161,3 +163,13 @@ def _least_others(request: Request) -> Quantity:
     if request.others is not None:
         return Quantity(value=request.others, origin="stated", source="--others")
     return Quantity(value=LEAST_OTHERS, origin="assumed", source="at least 3")
+
+
+def with_hold(situation: Situation, hold_s: float) -> Request:
+    """The request with another mean hold that varies as the present one: a percentile is not kept, since the holds
+    change as a whole."""
+    request, scv = situation.request, situation.workload.hold_scv
+    name = "hold_s" if request.request_time_s is None else "request_time_s"
+    varied = {"hold_scv": scv.value} if scv is not None and scv.origin == "stated" else {}
+    cleared = {"hold_p95_s": None, "request_p95_s": None}
+    return msgspec.structs.replace(request, **{name: hold_s}, **cleared, **varied)

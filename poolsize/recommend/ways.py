@@ -12,7 +12,7 @@ from poolsize.recommend.decision import Decision, decide
 from poolsize.recommend.limits import WRITER_LAYER
 from poolsize.recommend.memory import connection_memory
 from poolsize.recommend.scope import compare_scopes
-from poolsize.recommend.situation import situate
+from poolsize.recommend.situation import situate, with_hold
 
 _SHORTEST: Final = 1e-3
 """No hold is asked for that is a thousandth of the present one."""
@@ -45,14 +45,12 @@ def _pooler(decision: Decision) -> tuple[Way, ...]:
 
 def _hold(decision: Decision) -> tuple[Way, ...]:
     """The longest mean hold at which it fits."""
-    request = decision.situation.request
-    name = "request_time_s" if request.request_time_s is not None else "hold_s"
     present = decision.situation.workload.hold_s.value
     # The goal stays as it is, or a shorter hold would be held to a stricter one.
     goal = decision.situation.goal.p99_wait_s.value
 
     def fits(hold_s: float) -> bool:
-        return _fits(decision, msgspec.structs.replace(request, **{name: hold_s}, p99_wait_s=goal))
+        return _fits(decision, msgspec.structs.replace(with_hold(decision.situation, hold_s), p99_wait_s=goal))
 
     if not fits(present * _SHORTEST):
         return ()
@@ -60,7 +58,7 @@ def _hold(decision: Decision) -> tuple[Way, ...]:
     while high / low > _PRECISION:
         middle = (low * high) ** 0.5
         low, high = (middle, high) if fits(middle) else (low, middle)
-    what = "requests" if name == "request_time_s" else "a mean hold"
+    what = "a mean hold" if decision.situation.request.request_time_s is None else "requests"
     return (Way(change=f"shorten {what} to at most", number=low, unit="s"),)
 
 
@@ -87,7 +85,7 @@ def _slots(decision: Decision) -> tuple[Way, ...]:
     size = more * memory.bytes / 2**20
     return (
         Way(
-            change=f"raise the limit of the {binding.name} by (about {size:.0f} MB of the server's memory)",
+            change=f"raise the limit of the {binding.name}, for about {size:.0f} MB of the server's memory, by",
             number=more,
             unit="connections",
         ),

@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from poolsize.datatypes import Candidate, LimitCheck, Predicted, Quantity, Recommendation, Settings
-from poolsize.units import duration
+from poolsize.units import duration, plural
 
 _MOST_FINDINGS: Final = 3
 _STYLES: Final = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
-_VERDICTS: Final = {"fits": "fits", "does_not_fit": "does not fit", "misses_goal": "misses the goal"}
+_VERDICTS: Final = {"fits": "", "does_not_fit": "too many", "misses_goal": "too slow"}
+"""Why a row is not an answer, in a word, beside its numbers."""
 
 
 def summary(answer: Recommendation) -> RenderableType:
@@ -96,8 +97,8 @@ def sum_line(answer: Recommendation) -> str:
 
 
 def _room(check: LimitCheck) -> str:
-    others = f" ({check.limit:g} - {check.others:g} others)" if check.others else ""
-    return f"{check.limit - check.others:g}{others} on the {check.name}."
+    others = f" - {check.others:g} others" if check.others else ""
+    return f"{check.limit - check.others:g} ({check.name} {check.limit:g}{others})"
 
 
 def origin_line(answer: Recommendation) -> str:
@@ -132,7 +133,7 @@ def _candidates(answer: Recommendation) -> Table:
     for title in ("size+over", "worst"):
         table.add_column(title, justify="right", no_wrap=True)
     if exact:
-        for title in ("busy", "p50", "p95", "p99", "timeouts", "opens/s"):
+        for title in ("busy", "p95", "p99", "timeouts"):
             table.add_column(title, justify="right", no_wrap=True)
     table.add_column("up to", justify="right", no_wrap=True)
     table.add_column("")
@@ -144,19 +145,27 @@ def _candidates(answer: Recommendation) -> Table:
 
 
 def _cells(row: Candidate, answer: Recommendation, *, exact: bool) -> list[str]:
-    label = answer.deployment.worker_type if row.label == "c" and answer.deployment and not exact else row.label
+    label = (
+        answer.deployment.worker_type if row.label == "c" and answer.deployment and answer.alternatives else row.label
+    )
+    label = label.removeprefix("gunicorn-")
     worst = "no bound" if row.worst_case is None else str(row.worst_case)
     cells = [label, f"{row.settings.pool_size}+{row.settings.max_overflow}", worst]
     p = row.predicted
     if exact:
         cells += [
             _percent(p.utilization),
-            *(_wait(wait, row.settings.pool_timeout_s) for wait in (p.p50_wait_s, p.p95_wait_s, p.p99_wait_s)),
+            *(_wait(wait, row.settings.pool_timeout_s) for wait in (p.p95_wait_s, p.p99_wait_s)),
             _probability(p.timeout_probability),
-            "" if p.opens_per_s is None else f"{p.opens_per_s:.2g}",
         ]
-    up_to = "" if p.holds_up_to_per_s is None else f"{p.holds_up_to_per_s:.3g}/s"
-    return [*cells, up_to, "" if row.verdict == "fits" else _VERDICTS[row.verdict]]
+    up_to = "" if p.holds_up_to_per_s is None else rate(p.holds_up_to_per_s)
+    return [*cells, up_to, _VERDICTS[row.verdict]]
+
+
+def rate(per_s: float) -> str:
+    """`35/s`, `19,200/s`: three digits."""
+    rounded = float(f"{per_s:.3g}")
+    return f"{rounded:,.0f}/s" if rounded >= 100 else f"{rounded:g}/s"
 
 
 def _percent(share: float | None) -> str:
@@ -205,12 +214,15 @@ def _scope(answer: Recommendation) -> Iterator[Text]:
 
 
 def _findings(answer: Recommendation) -> Iterator[Text]:
-    for finding in answer.findings[:_MOST_FINDINGS]:
+    """Notes are for whoever asks for everything."""
+    grave = [finding for finding in answer.findings if finding.severity != "note"][:_MOST_FINDINGS]
+    for finding in grave:
         yield Text(f"{finding.code} {finding.message}", style=_STYLES[finding.severity])
         if finding.severity == "blocking" and finding.remedy:
             yield Text(f"      {finding.remedy}")
-    if len(answer.findings) > _MOST_FINDINGS:
-        yield Text(f"... and {len(answer.findings) - _MOST_FINDINGS} more with --explain.", style="dim")
+    more = len(answer.findings) - len(grave)
+    if more:
+        yield Text(f"{plural(more, 'more finding' if grave else 'note')} with --explain.", style="dim")
 
 
 def _findings_in_full(answer: Recommendation) -> Iterator[Text]:
@@ -223,7 +235,10 @@ def _findings_in_full(answer: Recommendation) -> Iterator[Text]:
 
 
 def _next(answer: Recommendation) -> Text:
-    return Text(f"Next: {'   '.join(answer.next)}", style="cyan") if answer.next else Text()
+    """The commands that make sense now; the same one with --explain only by that word, since it may be long."""
+    commands = [command for command in answer.next if not command.endswith("--explain")]
+    commands += ["--explain for how it follows"] if len(commands) < len(answer.next) else []
+    return Text(f"Next: {', or '.join(commands)}", style="cyan") if commands else Text()
 
 
 def predicted_lines(answer: Recommendation) -> Iterator[str]:
@@ -239,7 +254,7 @@ def predicted_lines(answer: Recommendation) -> Iterator[str]:
 
 def _figures(predicted: Predicted, settings: Settings, answer: Recommendation) -> Iterator[str]:
     if predicted.holds_up_to_per_s is not None:
-        yield f"meets the goal up to {predicted.holds_up_to_per_s:.4g} checkouts/s over all processes"
+        yield f"meets the goal up to {rate(predicted.holds_up_to_per_s)} over all processes"
     if predicted.utilization is None:
         yield "no wait is predicted: the workload is assumed (state --rate and --hold)"
         return
