@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.programs import install_command, missing  # noqa: E402 - found by the line above
+from tests.programs import OLDEST_POSTGRES, install_command, missing  # noqa: E402 - found by the line above
 
 ENVIRONMENT = ROOT / ".venv"
 PROGRAMS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
@@ -36,41 +36,66 @@ def main() -> None:
     if packages and shutil.which("apt-get"):
         install(packages)
     if missing():
-        raise SystemExit(f"The tests need servers that are not here: {install_command(missing())}")
+        names = ", ".join(server.name for server in missing())
+        raise SystemExit(
+            f"The tests need PostgreSQL {OLDEST_POSTGRES} or newer, PgBouncer and MariaDB, of which this machine lacks "
+            f"{names}: {install_command(missing())}"
+        )
     make_environment()
 
 
 def install(packages: Sequence[str]) -> None:
-    """From Debian's archive. The services that the installation starts are stopped again and stay off, since the
-    tests start servers of their own: a machine should not listen on more ports for having run them."""
-    root = [] if os.geteuid() == 0 else ["sudo", "-n", "DEBIAN_FRONTEND=noninteractive"]
-    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    """From Debian's archive. A service that runs only because of the installation is stopped again and stays off,
+    since the tests start servers of their own: a machine should not listen on more ports for having run them."""
+    root = [] if os.geteuid() == 0 else ["sudo", "-n"]  # never ask for a password: nobody may be there
     by_hand = f"sudo apt-get install {' '.join(packages)}"
-    lock = ["-o", "DPkg::Lock::Timeout=300"]  # another installation may be under way: wait for it
-    run([*root, "apt-get", *lock, "update", "-qq"], f"Debian's lists of packages cannot be read; try {by_hand}", quiet)
+    if root and not succeeds([*root, "true"]):
+        raise SystemExit(f"The tests need packages that only root can install: {by_hand}")
+    running = {service for service in SERVICES.values() if succeeds(status(service))}
+    print(f"Installing with apt-get: {' '.join(packages)}", flush=True)
+    # Another installation may be under way: wait for its lock.
+    apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+    run([*apt, "update"], f"Debian's lists of packages cannot be read; try {by_hand}", quiet=True)
     run(
-        [*root, "apt-get", *lock, "install", "-qq", "-y", "--no-install-recommends", *packages],
+        [*apt, "install", "--yes", "--no-install-recommends", *packages],
         f"The servers that the tests need cannot be installed; try {by_hand}",
-        quiet,
+        quiet=True,
     )
-    for service in (SERVICES[package] for package in packages if package in SERVICES):
-        stop = ["systemctl", "disable", "--now", service] if runs_systemd() else ["service", service, "stop"]
-        subprocess.run([*root, *stop], check=False, capture_output=True)  # it may not have been started at all
+    for package in packages:
+        service = SERVICES.get(package)
+        if service and service not in running and succeeds(status(service)):
+            succeeds([*root, *stop(service)])
+
+
+def status(service: str) -> list[str]:
+    """Exits 0 while the service runs."""
+    return ["systemctl", "is-active", service] if runs_systemd() else ["service", service, "status"]
+
+
+def stop(service: str) -> list[str]:
+    return ["systemctl", "disable", "--now", service] if runs_systemd() else ["service", service, "stop"]
 
 
 def runs_systemd() -> bool:
     return Path("/run/systemd/system").is_dir()
 
 
+def succeeds(command: Sequence[str | Path]) -> bool:
+    try:
+        return subprocess.run(command, check=False, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 def make_environment() -> None:
     """A virtual environment with poolsize, editable, its extras and what the tests need."""
     python = PROGRAMS / "python"
-    works = python.exists() and subprocess.run([python, "-c", "import pip"], check=False, capture_output=True)
-    if not works or works.returncode:
+    if not succeeds([python, "-c", "import pip"]):
         run(
             [sys.executable, "-m", "venv", "--clear", ENVIRONMENT],
             f"No virtual environment can be made in {ENVIRONMENT}",
         )
+    print(f"Installing poolsize and what its tests need into {ENVIRONMENT}", flush=True)
     pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet"]
     # 25.1 is the first that reads dependency groups.
     run([*pip, "--upgrade", "pip>=25.1"], "pip cannot be upgraded: is the package index in reach?")
@@ -80,14 +105,13 @@ def make_environment() -> None:
     )
 
 
-def run(command: Sequence[str | Path], sentence: str, environment: dict[str, str] | None = None) -> None:
-    """Run a step in the repository; leave with `sentence` when it fails."""
-    try:
-        code = subprocess.run(command, check=False, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL).returncode
-    except FileNotFoundError:
-        code = 127
-    if code:
-        raise SystemExit(f"{sentence} (exit code {code}).")
+def run(command: Sequence[str | Path], sentence: str, *, quiet: bool = False) -> None:
+    """Run a step in the repository; leave with `sentence` when it fails. What a quiet step says is shown only then."""
+    done = subprocess.run(command, check=False, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=quiet, text=True)
+    if done.returncode:
+        if quiet:
+            print(done.stdout, done.stderr, sep="", file=sys.stderr)
+        raise SystemExit(f"{sentence} (exit code {done.returncode}).")
 
 
 if __name__ == "__main__":
