@@ -128,7 +128,7 @@ def test_without_threads_of_its_own_a_profile_has_its_worker_types(tmp_path: Pat
             "at `threads.value`, expected a whole number, got a number.",
         ),
         (
-            "value = 50\n",
+            "value = 25\n",
             "value = 1000\n",
             "rate_per_process_per_s × hold_s keeps 20 connections busy, and 8 threads cannot hold more than 8 "
             "with no time between.",
