@@ -57,7 +57,8 @@ _FULL_IN_OTHER_LANGUAGES: Final = re.compile(
     "|trop de (?:clients|connexions)|emplacements de connexions restants|tropp[ie] (?:client|connessioni)"
     "|rimanenti slot di connessione|多すぎます|残りの接続スロット|접속자? ?수를 초과|남은 연결 슬롯"
     "|слишком много (?:клиентов|подключений)|слоты подключений|för många (?:klienter|uppkopplingar)"
-    "|resterande anslutningsslottar|забагато клієнтів|занадто багато підключень|слоти підключень|太多的客户|连接太多|已保留的连接位置"
+    "|resterande anslutningsslottar|забагато клієнтів|занадто багато підключень|слоти підключень"
+    "|太多的客户|连接太多|已保留的连接位置"
 )
 """No slot left, in the languages of PostgreSQL 15's catalogues: the one failure that must be known everywhere."""
 _TLS_WORDS: Final = re.compile(r"\bSSL\b|certificate|\bTLS\b", re.IGNORECASE)

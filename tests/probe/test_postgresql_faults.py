@@ -30,7 +30,7 @@ from tests.probe.faults import QUICK, assert_no_password, refused
 from tests.servers import PASSWORD, PgBouncerServer, PostgresServer, started_pgbouncer, started_postgres
 
 
-def scram(server: PostgresServer, **options: str | int) -> str:
+def scram(server: PostgresServer, **options: str) -> str:
     return server.dsn("scram", password=server.password, **options)
 
 
