@@ -30,18 +30,23 @@ def main() -> None:
     """Set up; leaves by SystemExit with one sentence when a step fails."""
     if sys.version_info < OLDEST_PYTHON:
         raise SystemExit(f"poolsize needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
-    packages = [server.debian for server in missing()]
-    if importlib.util.find_spec("ensurepip") is None:  # Debian's Python, where it is a package of its own
-        packages.append("python3-venv")
-    if packages and shutil.which("apt-get"):
-        install(packages)
+    install_missing([server.debian for server in missing()])
     if missing():
         names = ", ".join(server.name for server in missing())
         raise SystemExit(
             f"The tests need PostgreSQL {OLDEST_POSTGRES} or newer, PgBouncer and MariaDB, of which this machine lacks "
             f"{names}: {install_command(missing())}"
         )
-    make_environment()
+    make_environment(["--editable", ".[all]", "--group", "test"], "poolsize and what its tests need")
+
+
+def install_missing(packages: Sequence[str]) -> None:
+    """These packages of Debian, and what Debian's Python lacks to make an environment, where there is apt-get."""
+    needed = [*packages]
+    if importlib.util.find_spec("ensurepip") is None:
+        needed.append("python3-venv")
+    if needed and shutil.which("apt-get"):
+        install(needed)
 
 
 def install(packages: Sequence[str]) -> None:
@@ -87,22 +92,19 @@ def succeeds(command: Sequence[str | Path]) -> bool:
         return False
 
 
-def make_environment() -> None:
-    """A virtual environment with poolsize, editable, its extras and what the tests need."""
+def make_environment(packages: Sequence[str], what: str) -> None:
+    """A virtual environment with these, as pip takes them."""
     python = PROGRAMS / "python"
     if not succeeds([python, "-c", "import pip"]):
         run(
             [sys.executable, "-m", "venv", "--clear", ENVIRONMENT],
             f"No virtual environment can be made in {ENVIRONMENT}",
         )
-    print(f"Installing poolsize and what its tests need into {ENVIRONMENT}", flush=True)
+    print(f"Installing {what} into {ENVIRONMENT}", flush=True)
     pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet"]
     # 25.1 is the first that reads dependency groups.
     run([*pip, "--upgrade", "pip>=25.1"], "pip cannot be upgraded: is the package index in reach?")
-    run(
-        [*pip, "--editable", f"{ROOT}[all]", "--group", f"{ROOT / 'pyproject.toml'}:test"],
-        "poolsize and what its tests need cannot be installed: see pip's message above",
-    )
+    run([*pip, *packages], f"{what} cannot be installed: see pip's message above")
 
 
 def run(command: Sequence[str | Path], sentence: str, *, quiet: bool = False) -> None:
