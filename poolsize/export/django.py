@@ -6,10 +6,10 @@ and psycopg_pool, and checks a connection that it hands out if CONN_HEALTH_CHECK
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from poolsize.errors import UsageError
 from poolsize.export.engine import BUSY_TIMEOUT_S
 from poolsize.export.setup import Setup
 from poolsize.export.source import Argument, comments, dictionary, number
@@ -23,8 +23,6 @@ _TLS_DEMANDS: Final = frozenset({"REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"})
 def body(setup: Setup) -> str:
     """The imports and DATABASES, whose server, user and password come from DATABASE_URL."""
     renderers = {"postgresql": _postgresql, "mysql": _mysql, "mariadb": _mysql, "sqlite": _sqlite}
-    if setup.dialect not in renderers:
-        raise UsageError(f"Django settings can be written for {', '.join(renderers)}, not for {setup.dialect}.")
     return renderers[setup.dialect](setup)
 
 
@@ -86,7 +84,7 @@ def _remarks(setup: Setup) -> Iterator[str]:
 def _libpq_url(setup: Setup) -> str:
     """Without the driver that SQLAlchemy's URLs name and libpq does not know."""
     text = 'os.environ["DATABASE_URL"]'
-    return f'{text}.replace("+{setup.driver}:", ":", 1)' if setup.driver else text
+    return f'{text}.replace({json.dumps(f"+{setup.driver}:")}, ":", 1)' if setup.driver else text
 
 
 def _mysql(setup: Setup) -> str:

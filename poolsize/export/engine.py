@@ -56,6 +56,8 @@ def notes(setup: Setup) -> Iterator[str]:
         # dispose(close=False) of an asynchronous engine is that of the engine below it.
         sync = setup.worker.fork_note.replace("engine.dispose", "engine.sync_engine.dispose")
         yield from filter(None, (setup.worker.pool_advice, sync if setup.is_async else setup.worker.fork_note))
+    if setup.is_async:
+        yield 'SQLAlchemy 2.1 leaves out greenlet: pip install "sqlalchemy[asyncio]".'
     if setup.pooler:
         yield "DATABASE_URL leads to PgBouncer here, not to the server."
     if driver is None and setup.dialect == "postgresql":

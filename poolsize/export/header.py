@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, get_args
 
-from poolsize.datatypes import LimitCheck, Quantity, Recommendation, Verdict
+from poolsize.datatypes import Deployment, LimitCheck, Origin, Recommendation, Verdict
 from poolsize.export.setup import Setup
 from poolsize.export.source import wrapped
 
@@ -47,9 +47,7 @@ def _texts(setup: Setup) -> Iterator[str]:
         if finding.severity == "blocking":
             yield f"BLOCKING {finding.code}: {finding.message} {finding.remedy}".rstrip()
     yield from _sum(setup)
-    if recommendation.inputs:
-        named = ", ".join(_quantity(name, quantity) for name, quantity in recommendation.inputs.items())
-        yield f"Inputs: {named}."
+    yield from _inputs(recommendation)
 
 
 def _pooler_fits(setup: Setup) -> bool:
@@ -89,12 +87,20 @@ def _sum(setup: Setup) -> Iterator[str]:
             f"Through one PgBouncer: {scope.shared_connections} server connections at most, "
             f"with a pool per process {scope.per_process_connections}."
         )
-    elif recommendation.worst_case_sum:
-        yield f"Worst case: {recommendation.worst_case_sum} connections."
+    elif recommendation.deployment:
+        yield from _per_process(recommendation.deployment, setup.settings.capacity, recommendation.worst_case_sum)
     if binding:
         yield f"Binding: {_limit(binding)}{source}."
     elif recommendation.binding:
         yield f"Binding: {recommendation.binding}{source}."
+
+
+def _per_process(deployment: Deployment, capacity: int, needed: str) -> Iterator[str]:
+    """The sum of what is exported; where it does not fit, that of what the goal needs beside it."""
+    exported = deployment.worst_case_sum(capacity)
+    yield f"Worst case: {exported} connections."
+    if needed not in ("", exported):
+        yield f"The goal needs: {needed} connections."
 
 
 def _limit(check: LimitCheck) -> str:
@@ -102,10 +108,16 @@ def _limit(check: LimitCheck) -> str:
     return f"{check.name}, {check.limit:g} {check.unit}{others}"
 
 
-def _quantity(name: str, quantity: Quantity) -> str:
-    """`hold 20 ms (assumed, profile web-oltp)`."""
-    source = f", {quantity.source}" if quantity.source else ""
-    return f"{_amount(name, quantity.value)} ({quantity.origin}{source})"
+def _inputs(recommendation: Recommendation) -> Iterator[str]:
+    """A paragraph for each origin: `Assumed: hold 20 ms (profile web-oltp), skew 1.`"""
+    for origin in get_args(Origin):
+        named = [
+            _amount(name, quantity.value) + (f" ({quantity.source})" if quantity.source else "")
+            for name, quantity in recommendation.inputs.items()
+            if quantity.origin == origin
+        ]
+        if named:
+            yield f"{origin.capitalize()}: {', '.join(named)}."
 
 
 def _amount(name: str, value: float) -> str:

@@ -51,7 +51,7 @@ def body(setup: Setup) -> str:
         "",
         "[pgbouncer]",
         *_access(setup),
-        *_sizes(pooler),
+        *_sizes(pooler, setup.front.pool_mode),
         *_times(setup, pooler),
         *_statements(setup.front),
         "",
@@ -104,9 +104,9 @@ def _access(setup: Setup) -> Iterator[str]:
     yield ""
 
 
-def _sizes(pooler: PoolerSettings) -> Iterator[str]:
+def _sizes(pooler: PoolerSettings, pool_mode: str) -> Iterator[str]:
     servers = pooler.default_pool_size + pooler.reserve_pool_size
-    yield f"pool_mode = {pooler.pool_mode}"
+    yield f"pool_mode = {pool_mode}"
     yield f"default_pool_size = {pooler.default_pool_size}"
     yield f"min_pool_size = {min(pooler.min_pool_size, pooler.default_pool_size)}"
     yield f"reserve_pool_size = {pooler.reserve_pool_size}"

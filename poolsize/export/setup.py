@@ -20,6 +20,9 @@ DEFAULT_DIALECT: Final = "postgresql"
 """Where the limits were stated without a database, as `recommend` assumes as well."""
 
 
+DIALECTS: Final = ("postgresql", "mysql", "mariadb", "sqlite")
+POOL_MODES: Final = ("session", "transaction", "statement")
+
 DEFAULT_PREPARED: Final[Version] = (1, 24)
 """From here on max_prepared_statements is 200 unless somebody sets it, before it was 0 (PgBouncer NEWS, 1.24.0)."""
 
@@ -87,6 +90,8 @@ def setup_of(recommendation: Recommendation, *, shared: bool, pgbouncer_version:
         raise UsageError(f"This recommendation holds no settings to export.{_why(recommendation)}")
     database, deployment = recommendation.database, recommendation.deployment
     dialect = database.dialect if database else DEFAULT_DIALECT
+    if dialect not in DIALECTS:
+        raise UsageError(f"Nothing can be exported for {dialect!r}, only for {', '.join(DIALECTS)}.")
     if dialect == "sqlite" and database and database.name == ":memory:":
         raise UsageError("A :memory: database belongs to one connection, so that there is no pool to export.")
     pooler = _pooler(recommendation, dialect) if shared else None
@@ -136,7 +141,7 @@ def _front(
         return None
     version = _version(stated if stated is not None else found.version if found else None)
     mode = pooler.pool_mode if pooler else found.pool_mode if found else None
-    front = Front(version=version, pool_mode=mode or "transaction", tracks_statements=False)
+    front = Front(version=version, pool_mode=mode if mode in POOL_MODES else "transaction", tracks_statements=False)
     # The exported file sets max_prepared_statements wherever there is such a setting.
     set_to = "1" if pooler else (found.settings if found else {}).get("max_prepared_statements")
     tracks = front.is_since(DEFAULT_PREPARED) if set_to is None else front.is_since(PREPARED) and set_to != "0"

@@ -77,7 +77,8 @@ _HEADER: Final = f"""\
 {{marker}}   goal is met within every limit.
 {{marker}} {{sum}}
 {{marker}} Binding: server, 97 connections less 5 of others (probe of db.example.com, 2 h ago).
-{{marker}} Inputs: rate 200/s (stated, --rate), hold 20 ms (assumed, profile web-oltp).
+{{marker}} Stated: rate 200/s (--rate).
+{{marker}} Assumed: hold 20 ms (profile web-oltp).
 {{marker}} Again: {COMMAND}
 """
 

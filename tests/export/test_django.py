@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -12,7 +13,6 @@ from typing import Any, Final
 import pytest
 
 from poolsize.datatypes import Database, Deployment, Recommendation, Settings, Tls
-from poolsize.errors import UsageError
 from poolsize.export import render
 from tests.export.recommendations import EVENT_LOOP, header, recommendation, shared
 from tests.servers import MariaDbServer, PostgresServer, started_pgbouncer
@@ -215,9 +215,12 @@ DATABASES = {
     )
 
 
-def test_a_database_that_django_has_no_settings_for_is_refused() -> None:
-    with pytest.raises(UsageError, match="not for oracle"):
-        render("django", recommendation(database=Database(dialect="oracle")))
+def test_a_drivers_name_cannot_end_its_quotes() -> None:
+    odd = Database(dialect="postgresql", driver='x")\nraise SystemExit("')
+    strings = [
+        node.value for node in ast.walk(ast.parse(body(recommendation(database=odd)))) if isinstance(node, ast.Constant)
+    ]
+    assert '+x")\nraise SystemExit(":' in strings
 
 
 def body(answer: Recommendation, **options: Any) -> str:

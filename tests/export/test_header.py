@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolsize.datatypes import Database, Finding, LimitCheck, Quantity, Way
+from poolsize.datatypes import Database, Finding, LimitCheck, Origin, Quantity, Way
 from poolsize.export import TARGETS, render
-from tests.export.recommendations import COMMAND, header, recommendation, shared
+from tests.export.recommendations import COMMAND, THREADS, header, recommendation, shared
 
 
 def comment(target: str = "sqlalchemy", /, **changes: Any) -> list[str]:
@@ -63,16 +63,43 @@ def test_what_fits_through_the_pooler_only_is_a_warning_per_process_and_none_for
 
 def test_what_is_not_known_leaves_no_trace() -> None:
     assert comment(
-        poolsize_version="", made_at="", target="", worst_case_sum="", limits=(), binding=None, inputs={}, reproduce=""
+        poolsize_version="",
+        made_at="",
+        target="",
+        deployment=None,
+        worst_case_sum="",
+        limits=(),
+        binding=None,
+        inputs={},
+        reproduce="",
     ) == ["# poolsize. It fits: the goal is met within every limit."]
 
 
 def test_each_unit_is_written_as_people_write_it() -> None:
     values = {"p99_wait_s": 0.0125, "request_timeout_s": 30, "memory_bytes": 3 * 2**20, "max_timeouts": 1e-6, "skew": 1}
-    inputs = {name: Quantity(value=value, origin="stated") for name, value in values.items()}
-    assert comment(inputs=inputs)[-3:-1] == [
-        "# Inputs: p99 wait 12.5 ms (stated), request timeout 30 s (stated), memory 3 MiB (stated), max",
-        "#   timeouts 1e-06 (stated), skew 1 (stated).",
+    inputs = {name: Quantity(value=value, origin="measured") for name, value in values.items()}
+    assert comment(inputs=inputs)[-2] == (
+        "# Measured: p99 wait 12.5 ms, request timeout 30 s, memory 3 MiB, max timeouts 1e-06, skew 1."
+    )
+
+
+def test_the_inputs_stand_by_their_origin_the_surest_first() -> None:
+    origins: tuple[Origin, ...] = ("assumed", "upper bound", "stated", "observed", "measured")
+    inputs = {f"n{number}": Quantity(value=number, origin=origin) for number, origin in enumerate(origins)}
+    assert comment(inputs=inputs)[-6:-1] == [
+        "# Measured: n4 4.",
+        "# Observed: n3 3.",
+        "# Stated: n2 2.",
+        "# Upper bound: n1 1.",
+        "# Assumed: n0 0.",
+    ]
+
+
+def test_what_does_not_fit_shows_the_sum_of_what_is_exported_and_of_what_is_needed() -> None:
+    lines = comment(verdict="does_not_fit", worst_case_sum=THREADS.worst_case_sum(20))
+    assert lines[3:5] == [
+        "# Worst case: (2 + 1) instances × 4 processes × 1 pool × 7 = 84 connections.",
+        "# The goal needs: (2 + 1) instances × 4 processes × 1 pool × 20 = 240 connections.",
     ]
 
 

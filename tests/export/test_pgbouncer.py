@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +15,10 @@ from sqlalchemy import text as sql
 from poolsize.datatypes import Database, Deployment, Pooler, Recommendation, Settings, Tls
 from poolsize.errors import UsageError
 from poolsize.export import render
+from tests.export.installed_pgbouncer import installed_version
 from tests.export.recommendations import THREADS, header, recommendation, shared
 from tests.servers import PASSWORD, PostgresServer, started_pgbouncer_with
-from tests.servers.process import ServerFailedError, needed
+from tests.servers.process import ServerFailedError
 
 USERS: Final = {"scram": PASSWORD, "hostssl": PASSWORD}
 
@@ -183,11 +183,6 @@ def answer_for(server: PostgresServer, *, name: str = "app", tls: Tls | None = N
     return recommendation(database=database, scope=shared(**sizes))
 
 
-def installed_version() -> str:
-    told = subprocess.run([needed("PgBouncer"), "--version"], capture_output=True, text=True, check=True)
-    return told.stdout.splitlines()[0]
-
-
 def test_pgbouncer_starts_with_it_and_the_next_transaction_waits_for_a_server(postgres15: PostgresServer) -> None:
     text = render("pgbouncer", answer_for(postgres15, query_wait_timeout_s=1.5), pgbouncer_version=installed_version())
     with started_pgbouncer_with(text, users=USERS) as pooler, ThreadPoolExecutor(3) as threads:
@@ -244,8 +239,7 @@ def test_an_option_of_a_later_version_would_keep_it_from_starting(postgres15: Po
     """So that the gate is real: where the installed one is that late, the gate is open."""
     newer = render("pgbouncer", answer_for(postgres15), pgbouncer_version="1.21")
     assert re.search(r"(?m)^max_prepared_statements", newer)
-    version = tuple(map(int, installed_version().split()[-1].split(".")[:2]))
-    if version >= (1, 21):
+    if installed_version() >= (1, 21):
         with started_pgbouncer_with(newer, users=USERS) as pooler, psycopg.connect(pooler.dsn("scram")):
             return
     with pytest.raises(ServerFailedError, match="max_prepared_statements"), started_pgbouncer_with(newer):

@@ -19,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from poolsize.datatypes import Database, Deployment, Recommendation, Settings
 from poolsize.export import render
+from poolsize.export.setup import PREPARED
+from tests.export.installed_pgbouncer import installed_version, tracking
 from tests.export.recommendations import EVENT_LOOP, header, recommendation, shared
 from tests.servers import MariaDbServer, PostgresServer, started_pgbouncer
 
@@ -60,6 +62,7 @@ import os
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
+# SQLAlchemy 2.1 leaves out greenlet: pip install "sqlalchemy[asyncio]".
 engine = create_async_engine(
     make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg"),
     pool_size=5,
@@ -105,6 +108,7 @@ import os
 
 from sqlalchemy.ext.asyncio import create_async_engine
 
+# SQLAlchemy 2.1 leaves out greenlet: pip install "sqlalchemy[asyncio]".
 # DATABASE_URL leads to PgBouncer here, not to the server.
 # asyncpg from 0.31 on; an older one names its statements even without a cache.
 engine = create_async_engine(
@@ -374,7 +378,7 @@ def cross_over(engine: Engine) -> None:
 def test_psycopg_prepares_nothing_behind_an_old_pgbouncer_and_would_fail_if_it_did(
     postgres15: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with started_pgbouncer(postgres15) as pooler:
+    with started_pgbouncer(postgres15, **tracking(0)) as pooler:
         with built(recommendation(), monkeypatch, pooler.dsn(), shared=True, pgbouncer_version="1.18") as engine:
             cross_over(engine)
         with (
@@ -403,13 +407,29 @@ def test_on_an_event_loop_nothing_is_prepared_or_left_behind_an_old_pgbouncer_ei
     driver: str, postgres15: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer = recommendation(deployment=EVENT_LOOP, database=Database(dialect="postgresql", driver=driver))
-    with started_pgbouncer(postgres15) as pooler:
+    with started_pgbouncer(postgres15, **tracking(0)) as pooler:
         url = pooler.dsn().replace("postgresql:", f"postgresql+{driver}:")
         plain = run(answer, monkeypatch, url, shared=True)["engine"]
         assert asyncio.run(cross_over_async(plain)) == 0
         preparing = run(answer, monkeypatch, url, shared=True, pgbouncer_version="1.24")["engine"]
         with pytest.raises(DBAPIError, match="prepared statement"):
             asyncio.run(cross_over_async(preparing))
+
+
+def test_what_is_prepared_passes_a_pgbouncer_that_tracks_it(
+    postgres15: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older one gets no such snippet: the exported version is the installed one's."""
+    version = installed_version()
+    with started_pgbouncer(postgres15, **tracking(200)) as pooler:
+        with built(recommendation(), monkeypatch, pooler.dsn(), shared=True, pgbouncer_version=version) as engine:
+            cross_over(engine)
+        for driver in ("psycopg", "asyncpg"):
+            answer = recommendation(deployment=EVENT_LOOP, database=Database(dialect="postgresql", driver=driver))
+            url = pooler.dsn().replace("postgresql:", f"postgresql+{driver}:")
+            engine = run(answer, monkeypatch, url, shared=True, pgbouncer_version=version)["engine"]
+            left = asyncio.run(cross_over_async(engine))
+            assert (left > 0) is (version >= PREPARED)
 
 
 def test_in_session_mode_it_keeps_no_connection(postgres15: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:

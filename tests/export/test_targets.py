@@ -102,6 +102,14 @@ def test_a_shared_pooler_needs_numbers_and_postgresql() -> None:
     )
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_another_dialect_is_refused(target: str) -> None:
+    oracle = recommendation(database=Database(dialect="oracle"))
+    assert refusal(target, oracle) == (
+        "Nothing can be exported for 'oracle', only for postgresql, mysql, mariadb, sqlite."
+    )
+
+
 def test_a_memory_database_has_no_pool() -> None:
     memory = recommendation(database=Database(dialect="sqlite", name=":memory:"))
     assert "belongs to one connection" in refusal("sqlalchemy", memory)
