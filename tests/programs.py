@@ -24,7 +24,7 @@ _POSTGRES_FOLDERS: Final = (
     "/usr/local/opt/postgresql@*/bin",
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 )
-_SYSTEM_FOLDERS: Final = "/usr/sbin:/usr/local/sbin:/opt/homebrew/bin:/opt/homebrew/opt/mariadb/bin"
+_SYSTEM_FOLDERS: Final = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin", "/opt/homebrew/opt/mariadb/bin")
 """Debian keeps servers where an ordinary user's PATH does not look."""
 
 
@@ -59,7 +59,7 @@ def postgres_version(folder: Path) -> tuple[int, ...]:
 
 def _program(name: str) -> Callable[[], Path | None]:
     def find() -> Path | None:
-        path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{_SYSTEM_FOLDERS}")
+        path = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *_SYSTEM_FOLDERS)))
         return Path(path) if path else None
 
     return find

@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from tests.conftest import Address
+from tests.programs import SERVERS, Server
 from tests.servers import PgBouncerServer, PostgresServer, started_postgres
+from tests.servers.process import needed
 
 
 def current_user(dsn: str) -> str:
@@ -63,6 +65,15 @@ def test_a_server_of_ones_own_takes_settings_and_comes_back_after_a_stop_and_a_k
                 current_user(server.dsn("trust"))
             server.start()
             assert current_user(server.dsn("few", password=server.password, database="other")) == "few"
+
+
+def test_a_missing_server_skips_with_the_command_and_fails_on_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = Server("Absent", lambda: None, "absent", "absent", "absent")
+    monkeypatch.setitem(SERVERS, "Absent", absent)
+    for ci, outcome in (("", pytest.skip.Exception), ("1", pytest.fail.Exception)):
+        monkeypatch.setenv("POOLSIZE_CI", ci)
+        with pytest.raises(outcome, match=r"^Absent is not installed: .*install"):
+            needed("Absent")
 
 
 def test_a_closed_port_refuses(closed_port: int) -> None:

@@ -85,7 +85,7 @@ def main(arguments: dict[str, Any]) -> None:
         except FailedError as error:
             _say(failed=str(error))
         except OSError as error:
-            _say(failed=f"{error.strerror}: {error.filename}.")
+            _say(failed=f"{_reason(error)}.")
 
 
 def find_place(programs: Path, left: contextlib.ExitStack) -> Place:
@@ -102,7 +102,7 @@ def find_place(programs: Path, left: contextlib.ExitStack) -> Place:
             f"it refuses to run as root, and there is no account {' or '.join(ACCOUNTS)}: run as an ordinary user."
         )
     for parent in dict.fromkeys((tempfile.gettempdir(), "/var/tmp", "/tmp")):  # noqa: S108 - mkdtemp makes them private
-        if not Path(parent).is_dir():
+        if not os.access(parent, os.W_OK | os.X_OK):
             continue
         _say(doing="copying the server's programs", share=0.1)
         folder = _new_folder(parent, left)
@@ -207,13 +207,13 @@ def _start(place: Place, left: contextlib.ExitStack) -> bool:
     left.callback(_stop, server)
     end = time.monotonic() + START_S
     while server.poll() is None and time.monotonic() < end:
-        if _is_ready(place.data / "postmaster.pid"):
+        if is_ready(place.data / "postmaster.pid"):
             return True
         time.sleep(0.02)
     return False
 
 
-def _is_ready(file: Path) -> bool:
+def is_ready(file: Path) -> bool:
     """As pg_ctl finds out: PostgreSQL writes its state into the eighth line of its lock file."""
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -256,6 +256,11 @@ def _last_words(log: Path) -> str:
     fatal = [line for line in lines if "FATAL:" in line]
     last = (fatal or lines or ["it gave no reason"])[-1]
     return re.sub(r"^.*?\b(?:LOG|ERROR|FATAL|PANIC):", "", last).strip().rstrip(".") + "."
+
+
+def _reason(error: OSError) -> str:
+    """Of a copy of many files, the first that failed: shutil.Error lists (from, to, why)."""
+    return str(error.args[0][0][2]) if isinstance(error, shutil.Error) else f"{error.strerror}: {error.filename}"
 
 
 def _free_port() -> int:

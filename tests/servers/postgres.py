@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 
+from poolsize.embedded.keeper import is_ready
 from tests.programs import postgres_version
 from tests.servers import process
 from tests.servers.certificates import write_certificates
@@ -116,17 +117,10 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it, again on the same port after `stop` or `kill`."""
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        lock = self.data / "postmaster.pid"
+        lock.unlink(missing_ok=True)
         self._process = process.launch([self.bin / "postgres", "-D", self.data], self.folder, self._owner, self.log)
-        process.wait_until(self._is_ready, self._process, self.log)
-
-    def _is_ready(self) -> bool:
-        """As pg_ctl finds out: the eighth line of postmaster.pid."""
-        try:
-            lines = (self.data / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return False
-        return len(lines) > 7 and lines[7].strip() == "ready"
+        process.wait_until(lambda: is_ready(lock), self._process, self.log)
 
     def stop(self) -> None:
         """Stop it as an administrator does (fast mode): sessions are ended with FATAL 57P01."""

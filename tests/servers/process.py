@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -112,9 +111,7 @@ def _surroundings(folder: Path, owner: str | None) -> dict[str, Any]:
 
 
 def _group_of(owner: str) -> int:
-    if sys.platform == "win32":
-        raise NotImplementedError("accounts are changed as root only")
-    import pwd  # not on Windows
+    import pwd  # not on Windows, where nobody is root
 
     return pwd.getpwnam(owner).pw_gid
 
