@@ -20,7 +20,7 @@ beyond it is the error "database is locked"."""
 
 _SYNC: Final = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql", "sqlite": "pysqlite"}
 _ASYNC: Final = {"postgresql": "psycopg", "mysql": "aiomysql", "mariadb": "aiomysql", "sqlite": "aiosqlite"}
-_ASYNC_ONLY: Final = frozenset({"asyncpg", "aiomysql", "asyncmy", "aiosqlite"})
+_ASYNC_ONLY: Final = frozenset({"asyncpg", "psycopg_async", "aiomysql", "asyncmy", "aiosqlite"})
 _ASYNC_TOO: Final = frozenset({"psycopg"})
 
 
@@ -107,8 +107,8 @@ def _connect(setup: Setup) -> Argument | None:
     a prepared statement on a server connection that has never seen it.
 
     psycopg2 prepares nothing. asyncpg needs both caches off: SQLAlchemy's, and its own, without which `prepare`
-    gives its statements names. The unique names of SQLAlchemy's documentation would work but stay on the server:
-    some 400 on each connection after a minute of a test.
+    gives its statements names. The unique names of SQLAlchemy's documentation would work but stay on the server: a
+    test of some seconds left 400 on each connection.
     """
     if setup.dialect == "sqlite":
         return Argument("connect_args", f'{{"timeout": {BUSY_TIMEOUT_S}}}', "seconds to wait for a lock")
@@ -120,6 +120,7 @@ def _connect(setup: Setup) -> Argument | None:
 
 _UNCACHED: Final = {
     "psycopg": '{"prepare_threshold": None}',
+    "psycopg_async": '{"prepare_threshold": None}',
     "asyncpg": '{"statement_cache_size": 0, "prepared_statement_cache_size": 0}',
 }
 """asyncpg from 0.31 on: before, `prepare` gave names even without a cache."""

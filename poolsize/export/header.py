@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final, get_args
 
-from poolsize.datatypes import Deployment, LimitCheck, Origin, Recommendation, Verdict
+from poolsize.datatypes import Deployment, LimitCheck, Origin, Recommendation, Verdict, Way
 from poolsize.export.setup import Setup
 from poolsize.export.source import wrapped
+from poolsize.units import duration
 
 _NO: Final[dict[Verdict | None, str]] = {
     "does_not_fit": "WARNING: this does not fit. The goal needs more connections than a limit allows; these are the "
@@ -21,18 +22,13 @@ _NO: Final[dict[Verdict | None, str]] = {
 
 def header(setup: Setup, marker: str) -> str:
     """Comment lines that begin with `marker`, each with its newline. No secret, no control character: a name in
-    the database can not end the comment."""
+    the database cannot end the comment."""
     recommendation = setup.recommendation
     lines = [line for text in _texts(setup) for line in wrapped(_safe(text), marker)]
     if recommendation.reproduce:
         # In one line, whatever its length, so that it can be pasted.
         lines.append(f"{marker} Again: {_safe(recommendation.reproduce)}")
     return "".join(f"{line}\n" for line in lines)
-
-
-def commented(text: str, marker: str) -> str:
-    """The text with every line turned into a comment."""
-    return "".join(f"{marker} {line}".rstrip() + "\n" for line in text.splitlines())
 
 
 def _texts(setup: Setup) -> Iterator[str]:
@@ -74,8 +70,13 @@ def _made(recommendation: Recommendation) -> str:
 
 def _ways(recommendation: Recommendation) -> Iterator[str]:
     for way in recommendation.ways_to_fit:
-        number = "" if way.number is None else f": {way.number:g} {way.unit}".rstrip()
-        yield f"It would fit with: {way.change}{number}."
+        yield f"It would fit with: {way.change}{_number(way)}."
+
+
+def _number(way: Way) -> str:
+    if way.number is None:
+        return ""
+    return f": {duration(way.number)}" if way.unit == "s" else f": {way.number:g} {way.unit}".rstrip()
 
 
 def _sum(setup: Setup) -> Iterator[str]:
@@ -124,8 +125,7 @@ def _amount(name: str, value: float) -> str:
     if name.endswith("_per_s"):
         return f"{_words(name.removesuffix('_per_s'))} {value:g}/s"
     if name.endswith("_s"):
-        amount = f"{value * 1000:g} ms" if 0 < value < 1 else f"{value:g} s"
-        return f"{_words(name.removesuffix('_s'))} {amount}"
+        return f"{_words(name.removesuffix('_s'))} {duration(value)}"
     if name.endswith("_bytes"):
         return f"{_words(name.removesuffix('_bytes'))} {value / 2**20:g} MiB"
     return f"{_words(name)} {value:g}"

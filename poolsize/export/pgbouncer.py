@@ -1,6 +1,6 @@
 """pgbouncer.ini for the shared pooler, with the application in front of it as comments.
 
-Without anything that PgBouncer takes for a newer option, the file starts on every version from the stated one on.
+Only options that the stated version knows are written, so that it starts on that version and on every later one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from poolsize.datatypes import Database, PoolerSettings
+from poolsize.datatypes import Database, PoolerSettings, Tls
 from poolsize.errors import UsageError
 from poolsize.export import django, sqlalchemy
 from poolsize.export.setup import OLDEST_PGBOUNCER, Front, Setup, Version
@@ -41,8 +41,8 @@ _TRACKS_STATEMENTS_SINCE: Final[Version] = (1, 21)
 def body(setup: Setup) -> str:
     """The sections [databases] and [pgbouncer], then the application's side as comments."""
     pooler = setup.pooler
-    if pooler is None or setup.front is None:
-        raise UsageError("This recommendation holds no numbers for a shared pooler.")
+    assert pooler is not None  # noqa: S101 - setup_of refuses to export a pooler without its numbers
+    assert setup.front is not None  # noqa: S101 - as above
     lines = [
         "[databases]",
         *_note("A pool belongs to a pair of user and database, so that each further user may hold default_pool_size "
@@ -55,7 +55,7 @@ def body(setup: Setup) -> str:
         *_times(setup, pooler),
         *_statements(setup.front),
         "",
-        *_application(setup),
+        *_application(setup, setup.front),
     ]  # fmt: skip
     return "".join(f"{line}\n" for line in lines)
 
@@ -90,18 +90,31 @@ def _printable(value: str) -> str:
 
 
 def _access(setup: Setup) -> Iterator[str]:
-    deployment, tls = setup.recommendation.deployment, setup.database.tls
-    is_remote = deployment is not None and deployment.instances > 1
-    yield f"listen_addr = {'*' if is_remote else '127.0.0.1'}"
+    deployment = setup.recommendation.deployment
+    if deployment and deployment.instances > 1:
+        yield from _note("The application runs on several hosts: let a firewall keep the others out.")
+        yield "listen_addr = *"
+    else:
+        yield "listen_addr = 127.0.0.1"
     yield f"listen_port = {LISTEN_PORT}"
     yield "auth_type = scram-sha-256"
     yield from _note('A line for each user: "name" "password", or the SCRAM secret from pg_authid instead of it.')
     yield f"auth_file = {USER_LIST}"
+    yield from _tls(setup.database.tls)
+    yield ""
+
+
+def _tls(tls: Tls | None) -> Iterator[str]:
+    """To the server what the DSN asked for, never less; from the application a hint, since it needs a certificate."""
     asked = tls.requested if tls and tls.requested in _TLS_MODES else "prefer"
     yield f"server_tls_sslmode = {asked}"
     if tls and asked.startswith("verify"):
         yield f"server_tls_ca_file = {SYSTEM_ROOTS if tls.root in (None, 'system') else _printable(tls.root or '')}"
-    yield ""
+    if asked not in ("disable", "prefer"):
+        yield from _note(
+            "The application does not reach PgBouncer encrypted. For that give PgBouncer a certificate: "
+            "client_tls_sslmode = require, client_tls_key_file, client_tls_cert_file."
+        )
 
 
 def _sizes(pooler: PoolerSettings, pool_mode: str) -> Iterator[str]:
@@ -140,11 +153,11 @@ def _statements(front: Front) -> Iterator[str]:
         yield f"; max_prepared_statements = {MAX_PREPARED_STATEMENTS}"
 
 
-def _application(setup: Setup) -> Iterator[str]:
-    if setup.front and setup.front.shares_servers:
+def _application(setup: Setup, front: Front) -> Iterator[str]:
+    if front.shares_servers:
         yield from _note(
-            "In transaction mode nothing of a session outlives the transaction: no SET, LISTEN, advisory lock of the "
-            "session or temporary table."
+            f"In {front.pool_mode} mode nothing of a session outlives the transaction: no SET, LISTEN, temporary table "
+            "or advisory lock of the session."
         )
     for title, text in (("SQLAlchemy", sqlalchemy.body(setup)), ("Django", django.body(setup))):
         yield f"; The application, with {title}:"

@@ -19,7 +19,6 @@ OLDEST_PGBOUNCER: Final[Version] = (1, 11)
 DEFAULT_DIALECT: Final = "postgresql"
 """Where the limits were stated without a database, as `recommend` assumes as well."""
 
-
 DIALECTS: Final = ("postgresql", "mysql", "mariadb", "sqlite")
 POOL_MODES: Final = ("session", "transaction", "statement")
 
@@ -32,8 +31,10 @@ ALL, which 1.21 does not follow (psycopg's documentation, "Using prepared statem
 
 
 class Front(Value, frozen=True):
-    """The PgBouncer that the application connects to."""
+    """The pooler that the application connects to."""
 
+    title: str
+    """PgBouncer, or `A pooler` that the probe could not name."""
     version: Version | None
     """None: not known, and taken to be the oldest."""
     pool_mode: str
@@ -49,7 +50,7 @@ class Front(Value, frozen=True):
     def name(self) -> str:
         """For a person: `PgBouncer 1.18 in transaction mode`."""
         version = f" {self.version[0]}.{self.version[1]}" if self.version else ""
-        return f"PgBouncer{version} in {self.pool_mode} mode"
+        return f"{self.title}{version} in {self.pool_mode} mode"
 
     def is_since(self, version: Version) -> bool:
         """It is known to be of this version or a later one."""
@@ -141,7 +142,12 @@ def _front(
         return None
     version = _version(stated if stated is not None else found.version if found else None)
     mode = pooler.pool_mode if pooler else found.pool_mode if found else None
-    front = Front(version=version, pool_mode=mode if mode in POOL_MODES else "transaction", tracks_statements=False)
+    front = Front(
+        title="A pooler" if pooler is None and found and found.kind != "pgbouncer" else "PgBouncer",
+        version=version,
+        pool_mode=mode if mode in POOL_MODES else "transaction",
+        tracks_statements=False,
+    )
     # The exported file sets max_prepared_statements wherever there is such a setting.
     set_to = "1" if pooler else (found.settings if found else {}).get("max_prepared_statements")
     tracks = front.is_since(DEFAULT_PREPARED) if set_to is None else front.is_since(PREPARED) and set_to != "0"

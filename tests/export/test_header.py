@@ -24,12 +24,12 @@ def test_it_names_the_verdict_the_sum_the_inputs_with_their_origin_and_the_comma
 
 
 def test_a_no_is_said_first_with_what_would_make_it_fit() -> None:
-    ways = (Way(change="a shorter hold", number=12, unit="ms"), Way(change="a pooler"))
+    ways = (Way(change="a shorter hold", number=0.012, unit="s"), Way(change="slots", number=120, unit="connections"))
     assert comment(verdict="does_not_fit", ways_to_fit=ways)[:5] == [
         "# WARNING: this does not fit. The goal needs more connections than a limit allows; these are the",
         "#   best settings within the limits.",
         "# It would fit with: a shorter hold: 12 ms.",
-        "# It would fit with: a pooler.",
+        "# It would fit with: slots: 120 connections.",
         "# poolsize 0.1.0 for postgresql://app:***@db.example.com/shop, 2026-11-24T21:11:22Z.",
     ]
 

@@ -60,8 +60,8 @@ server_lifetime = 1800
 server_login_retry = 1
 max_prepared_statements = 200
 
-; In transaction mode nothing of a session outlives the transaction: no SET, LISTEN, advisory lock
-;   of the session or temporary table.
+; In transaction mode nothing of a session outlives the transaction: no SET, LISTEN, temporary table
+;   or advisory lock of the session.
 ; The application, with SQLAlchemy:
 ;   import os
 ;
@@ -142,11 +142,22 @@ def test_an_old_version_gets_no_option_that_it_does_not_know_and_an_unknown_one_
 )
 def test_no_less_tls_is_asked_for_than_the_dsn_did(tls: Tls | None, lines: str) -> None:
     database = Database(dialect="postgresql", host="db", name="shop", tls=tls)
-    assert f"userlist.txt\n{lines}\npool_mode" in ini(recommendation(database=database))
+    text = ini(recommendation(database=database))
+    assert f"userlist.txt\n{lines}" in text
+    assert ("\n; The application does not reach PgBouncer encrypted." in text) is (
+        "require" in lines or "verify" in lines
+    )
 
 
 def test_what_other_hosts_connect_to_listens_to_them() -> None:
-    assert "listen_addr = *\n" in ini(recommendation(deployment=THREADS))
+    assert (
+        ini(recommendation(deployment=THREADS))
+        .partition("[pgbouncer]\n")[2]
+        .startswith("""\
+; The application runs on several hosts: let a firewall keep the others out.
+listen_addr = *
+""")
+    )
 
 
 def test_without_a_server_of_ones_own_the_place_is_to_be_filled_in() -> None:

@@ -136,7 +136,10 @@ def test_a_pooler_that_the_probe_found_is_reckoned_with_and_a_stated_version_win
 
 def test_a_pooler_that_told_nothing_is_taken_to_be_old_and_in_transaction_mode() -> None:
     database = Database(dialect="postgresql", name="shop", pooler=Pooler(kind="unknown"))
-    assert 'connect_args={"prepare_threshold": None}' in render("sqlalchemy", recommendation(database=database))
+    assert """\
+    # A pooler in transaction mode keeps no prepared statements
+    connect_args={"prepare_threshold": None},
+""" in render("sqlalchemy", recommendation(database=database))
 
 
 @pytest.mark.parametrize(
