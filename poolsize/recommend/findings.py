@@ -92,14 +92,15 @@ def _needs_thread(decision: Decision) -> Iterator[Finding]:
     if not worker.release_needs_thread or threads is None:
         return
     small = fewest(decision.pool, lambda capacity: meets(decision.pool, decision.situation.goal, capacity))
-    line = worker.limit_line.replace(" N", f" {small}")
     yield Finding(
         code="PS303",
         severity="warning" if decision.verdict == "fits" else "blocking",
-        message=f"A finished request of {worker.name} needs a thread to give its connection back: with fewer "
-        f"connections than the {threads} threads, all of them can wait in the pool until pool_timeout.",
-        remedy=f"One connection per thread (worst case {deployment.worst_case(threads)}), or fewer threads, {line} "
-        f"with a pool of {small} (worst case {deployment.worst_case(small)}), or {worker.release_remedy}.",
+        message=f"A finished request of {worker.name} needs a thread to give its connection back. From connections + "
+        f"threads requests at once in a process, here {2 * threads}, all threads can wait in the pool and none is left "
+        "for that: everything stalls until pool_timeout. Fewer connections than threads make it sooner.",
+        remedy=f"One connection for each thread (worst case {deployment.worst_case(threads)}) makes it rare; what "
+        f"prevents it, and needs only {small} connections (worst case {deployment.worst_case(small)}), is "
+        f"{worker.release_remedy}.",
     )
 
 

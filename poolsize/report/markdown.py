@@ -105,5 +105,5 @@ def _reproduce(answer: Recommendation) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    """A pipe would end the cell."""
-    return text.replace("|", "\\|")
+    """A pipe would end the cell, and a line the row."""
+    return text.replace("|", "\\|").replace("\n", " ")
