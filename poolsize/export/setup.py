@@ -115,6 +115,11 @@ def _why(recommendation: Recommendation) -> str:
 def _pooler(recommendation: Recommendation, dialect: str) -> PoolerSettings:
     if dialect != "postgresql":
         raise UsageError(f"PgBouncer speaks PostgreSQL's protocol only, and this recommendation is for {dialect}.")
+    if recommendation.scope is None and recommendation.database and recommendation.database.pooler:
+        raise UsageError(
+            "The DSN of this recommendation leads to a pooler already: for the numbers of one, make it with the DSN of "
+            "the server behind it."
+        )
     if recommendation.scope is None:
         raise UsageError("This recommendation holds no numbers for a shared pooler: make it again with `recommend`.")
     return recommendation.scope.pooler

@@ -96,6 +96,8 @@ def test_keeping_none_open_is_not_the_zero_that_means_no_limit() -> None:
 def test_a_shared_pooler_needs_numbers_and_postgresql() -> None:
     assert "no numbers for a shared pooler" in refusal("pgbouncer", recommendation(scope=None))
     assert "no numbers for a shared pooler" in refusal("django", recommendation(scope=None), shared=True)
+    behind = recommendation(scope=None, database=Database(dialect="postgresql", pooler=Pooler(kind="pgbouncer")))
+    assert "leads to a pooler already" in refusal("pgbouncer", behind)
     mariadb = recommendation(database=Database(dialect="mariadb"))
     assert refusal("pgbouncer", mariadb) == (
         "PgBouncer speaks PostgreSQL's protocol only, and this recommendation is for mariadb."
