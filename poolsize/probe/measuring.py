@@ -31,8 +31,9 @@ SAMPLES_NEED_FREE: Final = 3
 """Free slots below which no further connection is opened: the last ones are the application's."""
 BURST_NEEDS_FREE: Final = 10
 """Free slots below which nothing is opened at once, and the most that ever is."""
-FURTHER_LOGINS: Final = 3
-"""Beside samples and burst: the one that asks, the one whose memory is read, and a pooler's console."""
+FURTHER_LOGINS: Final = 4
+"""Beside samples and burst: the one that asks (a second time where a pooler allows no transaction), the one whose
+memory is read, and the one that reads the server's log, or a pooler's console."""
 _SAMPLING_SHARE: Final = 0.8
 """Of the time left after asking; the rest is the burst's."""
 _SECTIONS: Final = (

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from poolsize.datatypes import Finding, Pooler, Unread
+from poolsize.datatypes import Finding, Pooler, Unread, limits_of
 from poolsize.errors import DatabaseError
-from poolsize.probe.pgbouncer_limits import Console, Pair, pool_mode, settings
+from poolsize.probe.measuring import Run
+from poolsize.probe.pgbouncer_limits import Console, Pair, layers, pool_mode, settings
 from poolsize.probe.postgresql_connect import Connector
 from poolsize.probe.postgresql_session import Row, Session, StatementError
 
@@ -53,7 +54,44 @@ def _show(session: Session, what: str) -> list[Row]:
         return []
 
 
-def ask_console(connector: Connector, limit_s: float) -> tuple[Console | None, str]:
+def announced_by(session: Session) -> dict[str, str | None]:
+    """What PgBouncer says of itself at a login, since 1.26."""
+    return {name: session.parameter(f"pgbouncer.{name}") for name in ("version", "pool_mode")}
+
+
+def ask_pooler(run: Run, connector: Connector, signs: tuple[str, ...], announced: dict[str, str | None]) -> None:
+    """The pooler's own limits are layers beside the server's, and its timing is its own."""
+    console, refusal = _ask_console(connector, run.left_s)
+    pair = Pair(connector.conninfo.database or "", connector.conninfo.user or "")
+    found = pooler(signs, announced, console, refusal, pair)
+    run.describe(pooler=found)
+    run.note(_timing(found))
+    if console is None:
+        run.miss(_unread(pair.user, refusal))
+        return
+    limits = run.facts.limits
+    run.learn(
+        limits=limits_of(
+            (limits.layers if limits else ()) + layers(console, pair),
+            max_connections=limits.max_connections if limits else None,
+            reserved_connections=limits.reserved_connections if limits else None,
+            source=limits.source if limits else "",
+        )
+    )
+
+
+def console_is_no_database(run: Run, connector: Connector, session: Session) -> DatabaseError:
+    console = read_console(session)
+    pair = Pair("", connector.conninfo.user or "")
+    run.describe(pooler=pooler((), {}, console, "", pair))
+    run.learn(limits=limits_of(layers(console, pair), source=f"console of PgBouncer at {session.host}"))
+    return DatabaseError(
+        f"{session.host} with the database {CONSOLE} is the console of PgBouncer {console.version}, not a "
+        "database: give the DSN of a database behind it."
+    )
+
+
+def _ask_console(connector: Connector, limit_s: float) -> tuple[Console | None, str]:
     """What the console tells the DSN's user, or None with the reason. One more login."""
     try:
         with connector.open(limit_s, database=CONSOLE) as session:
@@ -81,22 +119,20 @@ def pooler(
     )
 
 
-def console_unread(user: str | None, reason: str) -> Unread:
+def _unread(user: str, reason: str) -> Unread:
     return Unread(
         name="limits.layers.pooler",
         reason=f"PgBouncer's console was not open to this user. {reason}",
-        remedy=f"stats_users = {user or 'USER'} in pgbouncer.ini, then RELOAD",
+        remedy=f"stats_users = {user} in pgbouncer.ini, then RELOAD",
     )
 
 
-def findings(found: Pooler) -> tuple[Finding, ...]:
-    """The timing is not the server's; and what the pool mode means for whoever pools in front of it."""
+def _timing(found: Pooler) -> Finding:
     name = "PgBouncer" if found.kind == "pgbouncer" else "A pooler or proxy"
-    timing = Finding(
+    return Finding(
         code="PS510",
         severity="note",
         message=f"{name} answers in the server's place: the time to connect is the pooler's, and says nothing of how "
         "long PostgreSQL takes to start a session.",
         remedy="For the server's own, probe it directly.",
     )
-    return (timing,)

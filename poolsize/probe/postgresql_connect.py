@@ -125,7 +125,7 @@ class Connector:
                     raise silent((*self.silent, attempt.host), end - attempt.start)
                 if attempt.step():
                     return True
-                if attempt.host != host:
+                if len(hosts) > 1 and attempt.host != host:
                     host, host_end = attempt.host, _share(end, len(hosts))
 
     def _session(self, attempt: Attempt) -> Session:

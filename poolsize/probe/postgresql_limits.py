@@ -15,7 +15,8 @@ _ASK_SETTINGS: Final = """
 SELECT name, reset_val
   FROM pg_settings
  WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections', 'statement_timeout',
-                'idle_in_transaction_session_timeout', 'idle_session_timeout')"""
+                'idle_in_transaction_session_timeout', 'idle_session_timeout', 'log_connections',
+                'logging_collector')"""
 _ASK_IDENTITY: Final = """
 SELECT session_user AS role, current_database() AS database, pg_backend_pid() AS pid,
        current_setting('server_version') AS version, current_setting('server_version_num') AS version_number,

@@ -7,17 +7,9 @@ from typing import Final
 import psutil
 
 from poolsize import host
-from poolsize.datatypes import ConnectionMemory, Unread
+from poolsize.datatypes import Unread
 from poolsize.probe.postgresql_reader import Reader
 from poolsize.probe.postgresql_session import Row
-
-ASSUMED_MEMORY: Final = ConnectionMemory(
-    bytes=10_000_000,
-    origin="assumed",
-    source="a new connection takes up to 10 MB (PGConf.DE 2025, PostgreSQL Connections Memory Usage)",
-)
-"""Freund measures less than 2 MiB with huge pages (https://blog.anarazel.de/2020/10/07/), more without: the larger,
-since it is held against the server's memory."""
 
 # Host names and roles as the providers' own documentation has them: AWS RDS and Aurora user guides (rds_superuser,
 # aurora_version()), Azure Database for PostgreSQL (azure_pg_admin), Google Cloud SQL (cloudsqlsuperuser), Neon
@@ -62,14 +54,6 @@ def read_provider(reader: Reader, name: str | None) -> str | None:
         return AURORA
     by_role = next((provider for role, provider in ROLES.items() if role in signs), None)
     return by_role or next((key for suffix, key in HOSTS.items() if (name or "").endswith(suffix)), None)
-
-
-def connection_memory(process: psutil.Process | None) -> ConnectionMemory | None:
-    """Of `process`, which serves a fresh session; None where this account may not read it."""
-    found = host.private_memory_bytes(process) if process is not None else None
-    if found is None:
-        return None
-    return ConnectionMemory(bytes=found, origin="measured", source="private memory of a fresh session's process")
 
 
 def processors(process: psutil.Process | None) -> tuple[int | None, tuple[Unread, ...]]:

@@ -264,7 +264,7 @@ def test_no_more_logins_than_were_announced(quiet: PostgresServer) -> None:
     options = ProbeOptions(samples=4, burst=3)
     probe(scram(quiet), options, on_progress=lambda what, _share: told.append(what))
     logins = quiet.log.read_text().count("connection authorized") - start
-    assert logins == 4 + 3 + 2
+    assert logins == 4 + 3 + 2  # and the one that asked, and the one whose memory was read
     assert logins <= planned_logins(options)
     assert f"at most {planned_logins(options)} logins" in told[0]
     assert planned_logins(ProbeOptions(), is_local=False) < planned_logins(ProbeOptions(), is_local=True)
@@ -373,6 +373,32 @@ def test_a_provider_is_known_by_its_roles(role: str) -> None:
 
 def test_recognised_providers_are_in_their_registry() -> None:
     assert {AURORA, *ROLES.values(), *HOSTS.values()} <= set(PROVIDERS)
+
+
+def test_postgresql_18_tells_its_own_split_to_whoever_may_read_its_log() -> None:
+    logged = {"log_connections": "setup_durations", "logging_collector": "on", "log_filename": "it's a log"}
+    with wheel_programs(18) as programs, started_postgres(programs, tls=False, **logged) as server:
+        told = probe(server.admin_dsn, QUICK)
+        untold = probe(scram(server), QUICK)
+        direct = probe(server.admin_dsn + "?sslmode=disable", QUICK)
+    assert told.connect is not None
+    assert [phase.name for phase in told.connect.phases] == [
+        "tcp",
+        "server: fork",
+        "tls (declined)",
+        "server: authentication",
+        "server: start-up",
+    ]
+    assert all(phase.p50_s > 0 for phase in told.connect.phases)
+    assert sum(phase.mean_s for phase in told.connect.phases) == pytest.approx(told.connect.mean_s)
+    assert "connect.phases.server" not in unread(told)
+    assert "pg_read_file" in unread(untold)["connect.phases.server"]
+    assert direct.connect is not None
+    assert [phase.name for phase in direct.connect.phases][1:3] == ["server: fork", "server: authentication"]
+
+
+def test_postgresql_18_says_what_would_allow_its_own_split(postgres18: PostgresServer) -> None:
+    assert "setup_durations" in unread(probe(scram(postgres18), QUICK))["connect.phases.server"]
 
 
 def test_the_library_of_the_system_is_probed_alike(postgres15: PostgresServer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import anyio
@@ -52,10 +52,12 @@ async def answered(app: FastAPI, threads: int, requests: int) -> int:
         codes.append((await client.get("/")).status_code)
 
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=30) as client:
-        async with anyio.create_task_group() as group:
-            for _ in range(requests):
-                group.start_soon(one, client)
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://test", timeout=30) as client,
+        anyio.create_task_group() as group,
+    ):
+        for _ in range(requests):
+            group.start_soon(one, client)
     return codes.count(200)
 
 
