@@ -45,9 +45,10 @@ def postgres18() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def pgbouncer(postgres15: PostgresServer) -> Iterator[PgBouncerServer]:
-    """In front of `postgres15`, in transaction mode."""
-    with started_pgbouncer(postgres15) as pooler:
+def pgbouncer() -> Iterator[PgBouncerServer]:
+    """In transaction mode, in front of a server of its own, since the sessions that a pooler keeps would be counted by
+    the tests of `postgres15`."""
+    with started_postgres(tls=False) as server, started_pgbouncer(server) as pooler:
         yield pooler
 
 

@@ -80,7 +80,7 @@ def started_pgbouncer_with(ini: str, *, users: Mapping[str, str] | None = None) 
             process.wait_until(lambda: process.listens(pooler.port), running, pooler.log)
             yield pooler
         finally:
-            process.end(running, signal.SIGTERM)
+            process.end(running, signal.SIGKILL)  # from 1.23 on, SIGTERM waits for the last client to go
 
 
 def _with_own_places(ini: str, **own: object) -> str:
