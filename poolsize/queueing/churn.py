@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
-_RESCALE_ABOVE: Final = 1e200
+_MOST_LOG: Final = 709.0
+"""e to this is the largest double; what is rarer than once in e^709 s happens never."""
 
 
 def opens_per_s(births: Sequence[float], deaths: Sequence[float], log_empty: float, pool_size: int) -> float:
@@ -18,39 +20,33 @@ def opens_per_s(births: Sequence[float], deaths: Sequence[float], log_empty: flo
     A returned connection is closed only if pool_size are idle already, so the open connections k follow the busy
     ones b like a play (backlash) of that width, and one is opened only when all k are busy and k < C. With u_k the
     rate of going from k to k + 1, T_top and T_bottom the probabilities that b leaves the window [k - pool_size, k]
-    by its top, having started at its top or bottom:
+    by its top, having started at its top or bottom, u_k (1 - T_bottom(k)) = u_(k-1) T_top(k). By the gambler's ruin
+    with r_b = 1 / (P(b busy) births[b]) both are ratios of sums of r over the window, and the product telescopes to
 
-        u_k (1 - T_bottom(k)) = u_(k-1) T_top(k),   and the opening rate is the sum of u_k, k = pool_size..C-1.
+        u_k = 1 / (r_(k - pool_size) + ... + r_k),   and the opening rate is the sum of u_k, k = pool_size..C-1.
 
     Exact for the chain. The connections are SQLAlchemy's after its start, when it has reached pool_size.
     """
-    capacity = len(births)
-    if pool_size >= capacity:
+    if pool_size >= len(births):
         return 0.0
-    rate = _rate_above_kept(births, deaths, log_empty, pool_size)
-    total = rate
-    for k in range(pool_size + 1, capacity):
-        top, bottom = _leaves_by_top(births, deaths, k - pool_size, k)
-        rate *= top / (1.0 - bottom)
-        total += rate
-    return total
+    steps = (math.log(births[b - 1] / deaths[b]) for b in range(1, len(births)))
+    log_laws = accumulate(steps, initial=log_empty)
+    resistances = [_exp(-log_law) / birth for log_law, birth in zip(log_laws, births, strict=True)]
+    return math.fsum(1.0 / total for total in _window_sums(resistances, pool_size + 1))
 
 
-def _leaves_by_top(births: Sequence[float], deaths: Sequence[float], low: int, high: int) -> tuple[float, float]:
-    """P(b goes above `high` before it goes below `low`), started at `high` and at `low`."""
-    upward, product = 0.0, 1.0
-    for b in range(low, high + 1):
-        upward = births[b] / (births[b] + deaths[b] * (1.0 - upward))
-        product *= upward
-    return upward, product
+def _exp(x: float) -> float:
+    return math.exp(x) if x < _MOST_LOG else math.inf
 
 
-def _rate_above_kept(births: Sequence[float], deaths: Sequence[float], log_empty: float, pool_size: int) -> float:
-    """u at k = pool_size: P(0 busy) over the mean time in 0 per opening, scaled so that nothing overflows."""
-    unit, log_scale = 1.0, 0.0
-    time = 1.0 / births[pool_size]
-    for b in range(pool_size - 1, -1, -1):
-        time = (unit + deaths[b + 1] * time) / births[b]
-        if time > _RESCALE_ABOVE:
-            time, unit, log_scale = time / _RESCALE_ABOVE, unit / _RESCALE_ABOVE, log_scale + math.log(_RESCALE_ABOVE)
-    return math.exp(log_empty - log_scale - math.log(time))
+def _window_sums(values: Sequence[float], width: int) -> list[float]:
+    """The sums of each `width` neighbours. A running sum would lose the small ones beside 1e300, so each window is
+    the end of one block of that width and the start of the next, and nothing is subtracted."""
+    starts: list[float] = []
+    ends: list[float] = []
+    for first in range(0, len(values), width):
+        block = values[first : first + width]
+        starts += accumulate(block)
+        ends += reversed(list(accumulate(reversed(block))))
+    whole = len(values) - width + 1
+    return [ends[i] + (starts[i + width - 1] if i % width else 0.0) for i in range(whole)]
