@@ -8,13 +8,16 @@ from typing import Final, NamedTuple
 
 from poolsize.queueing.model import Hold, Open, Wait
 
+_LAST_BIT: Final = 1e-17
+"""What is smaller than a sum by this factor does not change it."""
 _SERIES_BELOW: Final = 0.5
 _SERIES_TERMS: Final = 16
 """Under |z| = 0.5, 1 - e^-z (1 + z) loses digits to subtraction, and 16 terms of its series are exact to 1e-17."""
 
 
 def inverse_erlang_b(capacity: int, offered_load: float) -> float:
-    """1/B(c, a) by the recursion 1/B(k) = 1 + (k/a)/B(k-1), 1/B(0) = 1: all terms positive, so nothing cancels.
+    """1/B(c, a) = sum over j = 0..c of c! / ((c - j)! a^j): all terms positive, so nothing cancels. They fall from
+    where c - j is below a, so that near c = a some tens of sqrt(c) of them are enough.
 
     `capacity` >= 0, `offered_load` > 0 erlangs; infinite where B is below 1e-308.
     Erlang 1917; Jagerman, Bell Syst. Tech. J. 53 (1974).
@@ -22,9 +25,12 @@ def inverse_erlang_b(capacity: int, offered_load: float) -> float:
     >>> round(1 / inverse_erlang_b(15, 8.108), 6)
     0.01
     """
-    inverse = 1.0
-    for k in range(1, capacity + 1):
-        inverse = 1.0 + inverse * (k / offered_load)
+    inverse = term = 1.0
+    left = capacity
+    while left > 0 and inverse * _LAST_BIT < term < math.inf:
+        term *= left / offered_load
+        inverse += term
+        left -= 1
     return inverse
 
 
