@@ -14,7 +14,7 @@ class ProbeOptions(Value, frozen=True):
     """The bounds of a probe. Seconds and counts."""
 
     budget_s: float = 20.0
-    """Total time; what does not fit is listed as unread."""
+    """Total time, at least that of one connect timeout; what does not fit is listed as unread."""
     connect_timeout_s: float = 5.0
     statement_timeout_s: float = 3.0
     samples: int | None = None

@@ -90,6 +90,12 @@ class Run:
         return self.deadline - time.monotonic()
 
     @property
+    def asking_deadline(self) -> float:
+        """Until when questions are asked: the budget, but at least a connect timeout, since without any of the facts
+        a probe is worth nothing."""
+        return max(self.deadline, self.deadline - self.options.budget_s + self.options.connect_timeout_s)
+
+    @property
     def round_trip_deadline(self) -> float:
         return time.monotonic() + _ROUND_TRIP_SHARE * max(self.left_s, 0.0)
 

@@ -15,7 +15,7 @@ from poolsize.probe.postgresql_session import Row, Session, StatementError
 
 CONSOLE: Final = "pgbouncer"
 """The database name that leads to PgBouncer's own console."""
-_REFUSED: Final = re.compile(r"\bnot allowed\b|no such user|not permitted")
+_REFUSED: Final = re.compile(r"says: not allowed(?: \(08P01\))?\.$")
 """How the console turns away a user that is in neither admin_users nor stats_users (1.18 to 1.26)."""
 
 
@@ -61,13 +61,13 @@ def announced_by(session: Session) -> dict[str, str | None]:
 
 def ask_pooler(run: Run, connector: Connector, signs: tuple[str, ...], announced: dict[str, str | None]) -> None:
     """The pooler's own limits are layers beside the server's, and its timing is its own."""
-    console, refusal = _ask_console(connector, run.left_s)
+    console, refusal = (None, "There was no time.") if run.left_s <= 0 else _ask_console(connector, run.left_s)
     pair = Pair(connector.conninfo.database or "", connector.conninfo.user or "")
     found = pooler(signs, announced, console, refusal, pair)
     run.describe(pooler=found)
     run.note(_timing(found))
     if console is None:
-        run.miss(_unread(pair.user, refusal))
+        run.miss(_unread(found, pair.user, refusal))
         return
     limits = run.facts.limits
     run.learn(
@@ -119,7 +119,10 @@ def pooler(
     )
 
 
-def _unread(user: str, reason: str) -> Unread:
+def _unread(found: Pooler, user: str, reason: str) -> Unread:
+    if found.kind == "unknown":
+        reason = "Its own limits cannot be read, since it does not say which pooler or proxy it is."
+        return Unread(name="limits.layers.pooler", reason=reason, remedy="compare with the pooler's own settings")
     return Unread(
         name="limits.layers.pooler",
         reason=f"PgBouncer's console was not open to this user. {reason}",

@@ -85,7 +85,7 @@ def _one(connector: Connector, run: Run, samples: list[tuple[int, Sample]]) -> S
 def _split_phases(run: Run, connector: Connector, log: Place, samples: list[tuple[int, Sample]]) -> None:
     """The same samples with the server's own times in them, as the last thing: without them nothing is lost."""
     try:
-        with connector.open(run.left_s) as session, Reader(session) as reader:
+        with connector.open(run.left_s) as session, Reader(session, run.deadline) as reader:
             found = split(reader, log, samples)
     except DatabaseError:
         return

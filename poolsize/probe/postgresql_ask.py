@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from poolsize.datatypes import Unread
-from poolsize.errors import AuthenticationError
+from poolsize.errors import AuthenticationError, DatabaseError
 from poolsize.probe import pgbouncer
 from poolsize.probe.measuring import Run, median_time, out_of_time
 from poolsize.probe.postgresql_connect import Connector
@@ -34,6 +34,8 @@ def ask(run: Run, connector: Connector) -> Asked:
         return _ask(run, connector, in_transaction=True)
     except StatementPoolingError:
         return _ask(run, connector, in_transaction=False)
+    except StatementError as error:
+        raise DatabaseError(f"The server refuses a plain statement: {error.message}.") from None
     except AuthenticationError as error:
         if connector.conninfo.database == pgbouncer.CONSOLE and "not allowed" in error.message:
             raise AuthenticationError(
@@ -48,7 +50,7 @@ def _ask(run: Run, connector: Connector, *, in_transaction: bool) -> Asked:
         if pgbouncer.is_console(session):
             raise pgbouncer.console_is_no_database(run, connector, session)
         run.tell("reading limits and sessions", 0.05)
-        with Reader(session, in_transaction=in_transaction) as reader:
+        with Reader(session, run.asking_deadline, in_transaction=in_transaction) as reader:
             identity, log = _read(run, connector, reader)
         _time_round_trips(run, session, in_transaction=in_transaction)
         signs = pgbouncer.signs_of(session, identity)
@@ -73,11 +75,8 @@ def _read(run: Run, connector: Connector, reader: Reader) -> tuple[Row, Place | 
         timeouts=timeouts(settings) if settings else None,
     )
     run.note(*mixed_own(found, run.options.own))
-    is_new, is_direct = (
-        int(identity.get("version_number") or 0) >= SINCE,
-        not pgbouncer.signs_of(reader.session, identity),
-    )
-    log = place(reader, settings) if is_new and is_direct else None
+    is_direct = not pgbouncer.signs_of(reader.session, identity)
+    log = place(reader, settings) if is_direct and int(identity.get("version_number") or 0) >= SINCE else None
     run.miss(*reader.unread)
     return identity, log
 

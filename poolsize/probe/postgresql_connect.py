@@ -67,9 +67,11 @@ class Connector:
         hosts = self._addresses(timeout_s)
         attempt = Attempt(self, hosts, start, database)
         try:
-            while not self._finish(attempt, hosts, start + timeout_s):
+            while not self._finish(attempt, len(hosts), start + timeout_s):
                 passed_over = attempt.host
                 attempt.close()
+                if len(hosts) == 1:
+                    raise silent((*self.silent, passed_over), timeout_s)
                 hosts = _without(hosts, passed_over)
                 self.silent += (passed_over,)
                 attempt = Attempt(self, hosts, time.perf_counter(), database)
@@ -107,26 +109,24 @@ class Connector:
             raise silent([next(iter(selector.get_map().values())).data.host], self._timeout_s)
         return found
 
-    def _finish(self, attempt: Attempt, hosts: Sequence[Host], end: float) -> bool:
-        """True when the attempt is connected; False when the host it is at gives no answer and there are others.
+    def _finish(self, attempt: Attempt, ways: int, end: float) -> bool:
+        """True when the attempt is connected, False when the host it is at gives no answer in its share of the time.
 
-        Each of several hosts gets an equal share of the time left, since libpq's own timeout, which would go on to
-        the next, is not in its interface that does not block.
+        Each of several ways gets an equal share of what is left, since libpq's own timeout, which would go on to the
+        next, is not in its interface that does not block.
         """
         with selectors.DefaultSelector() as selector:
-            host, host_end = attempt.host, _share(end, len(hosts))
+            host, host_end = attempt.host, _share(end, ways)
             while True:
                 selector.register(attempt.socket, attempt.events)
-                found = selector.select(max(min(host_end, end) - time.perf_counter(), 0.0))
+                is_ready = selector.select(max(host_end - time.perf_counter(), 0.0))
                 selector.unregister(attempt.socket)
-                if not found and len(hosts) > 1:
+                if not is_ready:
                     return False
-                if not found:
-                    raise silent((*self.silent, attempt.host), end - attempt.start)
                 if attempt.step():
                     return True
-                if len(hosts) > 1 and attempt.host != host:
-                    host, host_end = attempt.host, _share(end, len(hosts))
+                if ways > 1 and attempt.host != host:
+                    host, host_end = attempt.host, _share(end, ways)
 
     def _session(self, attempt: Attempt) -> Session:
         phases = attempt.phases
@@ -137,22 +137,22 @@ class Connector:
     def _addresses(self, timeout_s: float) -> tuple[Host, ...]:
         """The hosts with their addresses, or as they are where libpq must resolve itself: there the call, which may
         take as long as it likes, is made once beforehand for its bound."""
-        hosts = tuple(host for host in self.conninfo.hosts if host not in self.silent) or self.conninfo.hosts
+        hosts, end = self.conninfo.hosts, time.monotonic() + timeout_s
         if not any(host.needs_resolution for host in hosts):
             return _without_all(hosts, self.silent)
         found: list[Host] = []
         for host in hosts:
-            found += self._resolved(host, timeout_s) if host.needs_resolution else [host]
+            found += self._resolved(host, end - time.monotonic()) if host.needs_resolution else [host]
         if not found:
             raise unresolved(hosts)
-        return _without_all(tuple(found), self.silent) if self.conninfo.may_be_resolved else hosts
+        return _without_all(tuple(found) if self.conninfo.may_be_resolved else hosts, self.silent)
 
     def _resolved(self, host: Host, timeout_s: float) -> list[Host]:
         """None for a name that is not known: libpq too goes on to the next host of several."""
         try:
-            addresses = resolve(host.name or "", int(host.port), timeout_s)
+            addresses = resolve(host.name or "", int(host.port), max(timeout_s, 0.0))
         except TimeoutError:
-            raise unresolved([host], timeout_s) from None
+            raise unresolved([host], self._timeout_s) from None
         except (OSError, ValueError):
             return []
         return [replace(host, address=str(address[0])) for address in dict.fromkeys(a for _, a in addresses)]
@@ -176,7 +176,6 @@ class Attempt:
         self.phases: dict[str, float] = {}
         self.events = selectors.EVENT_WRITE  # as libpq's documentation says: wait for writing before the first poll
         self._connector = connector
-        self._hosts = hosts
         self._mark = start
         text = connector.text(hosts, database).encode()
         if any(host.needs_resolution for host in connector.conninfo.hosts):

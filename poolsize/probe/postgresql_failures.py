@@ -109,6 +109,14 @@ def silent(hosts: Sequence[Host], timeout_s: float) -> UnreachableError:
     return UnreachableError(f"{named} gave no answer within {max(timeout_s, 0):.3g} s.")
 
 
+def lost(words: str, host: Host, mask: Callable[[str], str]) -> DatabaseError:
+    """The session ended with these words, or with none. A pooler tells only then that the server has no slot left."""
+    if kind_by_words([Answer(None, words)]) is TooManyConnectionsError:
+        advice = _advice(TooManyConnectionsError, words)
+        return TooManyConnectionsError(mask(f"The pooler at {host} says: {words.rstrip('.')}{advice}."))
+    return UnreachableError(mask(f"{host} ended the session: {words.rstrip('.') or 'without a word'}."))
+
+
 def unresolved(hosts: Sequence[Host], timeout_s: float | None = None) -> UnreachableError:
     """No host's name led to an address; `timeout_s`: the name server was not heard in time."""
     named = " and ".join(f"'{host.name}'" for host in hosts)

@@ -82,7 +82,8 @@ def split(reader: Reader, log: Place, samples: Sequence[tuple[int, Sample]]) -> 
 
 def _divided(phases: Sample, fork_s: float, authentication_s: float) -> Sample:
     """Both times pass while the client waits: the fork for the answer to its first message, which is the request for
-    TLS where there is one, the authentication for the end of the login. The sum stays."""
+    TLS where there is one, the authentication for the end of the login. The sum stays: what the client did not wait
+    for, because the server was quicker to begin than it to ask, is cut off."""
     waiting = next((name for name in (TLS, DECLINED) if name in phases), LOGIN)
     fork_s = min(fork_s, phases[waiting])
     found: dict[str, float] = {}

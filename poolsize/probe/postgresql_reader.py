@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Final
 
 from poolsize.datatypes import Unread
-from poolsize.errors import UnreachableError
+from poolsize.errors import DatabaseError
+from poolsize.probe.measuring import out_of_time
 from poolsize.probe.postgresql_session import Row, Session, StatementError
 
 _NO_TRANSACTIONS: Final = "transaction blocks not allowed"
@@ -21,11 +23,13 @@ class Reader:
     """Asks within a transaction, so that its timeout and read-only mode are gone with it: behind a pooler a plain SET
     would stay with a server connection that somebody else gets next. What the server refuses goes to `unread`.
 
-    `in_transaction` False: no settings at all, for a pooler that hands each statement to another connection.
+    After `deadline` (`time.monotonic()`) it asks no more. `in_transaction` False: no settings at all, for a pooler that
+    hands each statement to another connection.
     """
 
-    def __init__(self, session: Session, *, in_transaction: bool = True) -> None:
+    def __init__(self, session: Session, deadline: float, *, in_transaction: bool = True) -> None:
         self.session = session
+        self._deadline = deadline
         self.unread: list[Unread] = []
         self._in_transaction = in_transaction
         self._is_open = False
@@ -40,7 +44,7 @@ class Reader:
             self._end()
 
     def rows(self, statement: str) -> list[Row]:
-        """Raises StatementError for what the server refuses, UnreachableError when the session is lost."""
+        """Raises StatementError for what the server refuses, a DatabaseError when the session is lost."""
         if self._in_transaction and not self._is_open:
             self._begin()
         try:
@@ -52,6 +56,9 @@ class Reader:
 
     def attempt(self, name: str, statement: str, remedy: str = "") -> list[Row] | None:
         """The rows, or None with `name` listed as unread."""
+        if time.monotonic() >= self._deadline:
+            self.unread.append(out_of_time(name))
+            return None
         try:
             return self.rows(statement)
         except StatementError as error:
@@ -62,7 +69,7 @@ class Reader:
         milliseconds = int(self.session.statement_timeout_s * 1000)
         try:
             self.session.rows(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {milliseconds}")
-        except (StatementError, UnreachableError) as error:
+        except (StatementError, DatabaseError) as error:
             if _NO_TRANSACTIONS in str(error):
                 raise StatementPoolingError from None
             raise

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg import OperationalError, pq
 
-from poolsize.errors import UnreachableError
+from poolsize.errors import DatabaseError, UnreachableError
+from poolsize.probe.postgresql_failures import lost
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult
@@ -68,8 +69,8 @@ class Session:
         return None if found is None else found.decode(errors="replace")
 
     def rows(self, statement: str) -> list[Row]:
-        """The rows of the last statement of the text. Raises StatementError, or UnreachableError when the session is
-        lost or nothing comes within the statement timeout."""
+        """The rows of the last statement of the text. Raises StatementError, or a DatabaseError when the session
+        is lost or nothing comes within the statement timeout."""
         try:
             results = self._results(statement.encode(), time.monotonic() + self.statement_timeout_s + _GRACE_S)
         except OperationalError:
@@ -103,15 +104,15 @@ class Session:
                     f"{self.host} gave no answer to a statement within {self.statement_timeout_s + _GRACE_S:g} s."
                 )
 
-    def _refused(self, result: PGresult) -> StatementError | UnreachableError:
+    def _refused(self, result: PGresult) -> StatementError | DatabaseError:
+        words = _field(result, pq.DiagnosticField.MESSAGE_PRIMARY)
         if self.pgconn.status == pq.ConnStatus.BAD:
-            return self._lost(_field(result, pq.DiagnosticField.MESSAGE_PRIMARY))
-        code = _field(result, pq.DiagnosticField.SQLSTATE)
-        return StatementError(code, self._mask(_field(result, pq.DiagnosticField.MESSAGE_PRIMARY)))
+            return lost(words, self.host, self._mask)
+        return StatementError(_field(result, pq.DiagnosticField.SQLSTATE), self._mask(words))
 
-    def _lost(self, words: str = "") -> UnreachableError:
-        said = words or self.pgconn.error_message.decode(errors="replace").strip().partition("\n")[0]
-        return UnreachableError(self._mask(f"{self.host} ended the session: {said.rstrip('.') or 'without a word'}."))
+    def _lost(self) -> DatabaseError:
+        words = self.pgconn.error_message.decode(errors="replace").strip().partition("\n")[0]
+        return lost(words, self.host, self._mask)
 
 
 def _rows(result: PGresult) -> list[Row]:

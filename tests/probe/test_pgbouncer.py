@@ -6,12 +6,19 @@ import psycopg
 import pytest
 
 from poolsize.datatypes import DatabaseFacts, Layer
-from poolsize.errors import AuthenticationError, DatabaseError
+from poolsize.errors import AuthenticationError, DatabaseError, TooManyConnectionsError
 from poolsize.probe import ProbeOptions, probe
 from poolsize.probe.pgbouncer import pooler
 from poolsize.probe.pgbouncer_limits import Console, Pair, layers
 from tests.probe.faults import QUICK, assert_no_password, refused
-from tests.servers import PASSWORD, PgBouncerServer, PostgresServer, started_pgbouncer, started_pgbouncer_with
+from tests.servers import (
+    PASSWORD,
+    PgBouncerServer,
+    PostgresServer,
+    started_pgbouncer,
+    started_pgbouncer_with,
+    started_postgres,
+)
 
 USERS = {"scram": PASSWORD, "postgres": PASSWORD}
 
@@ -125,6 +132,16 @@ def test_no_setting_stays_with_a_shared_server_connection(postgres15: PostgresSe
                 "SELECT current_setting('statement_timeout'), current_setting('transaction_read_only')"
             ).fetchone()
     assert row == ("0", "off")
+
+
+def test_a_full_server_behind_the_pooler_is_an_answer() -> None:
+    with started_postgres(max_connections=5, superuser_reserved_connections=3, tls=False) as server:
+        held = [psycopg.connect(server.dsn("trust")) for _ in range(2)]
+        with started_pgbouncer(server) as pooler_server:
+            error = refused(pooler_server.dsn(), TooManyConnectionsError)
+        for connection in held:
+            connection.close()
+    assert "reserved" in error.message
 
 
 def test_the_console_is_answered_with_its_limits(pgbouncer: PgBouncerServer) -> None:

@@ -389,7 +389,8 @@ def test_postgresql_18_tells_its_own_split_to_whoever_may_read_its_log() -> None
         "server: authentication",
         "server: start-up",
     ]
-    assert all(phase.p50_s > 0 for phase in told.connect.phases)
+    assert all(phase.p50_s >= 0 for phase in told.connect.phases)
+    assert all(phase.p50_s > 0 for phase in told.connect.phases if phase.name.startswith("server: "))
     assert sum(phase.mean_s for phase in told.connect.phases) == pytest.approx(told.connect.mean_s)
     assert "connect.phases.server" not in unread(told)
     assert "pg_read_file" in unread(untold)["connect.phases.server"]
