@@ -64,7 +64,8 @@ _FULL_IN_OTHER_LANGUAGES: Final = re.compile(
 _TLS_WORDS: Final = re.compile(r"\bSSL\b|certificate|\bTLS\b", re.IGNORECASE)
 _CODED: Final = re.compile(r"(?:^|: )[^\s:]+:\s+([0-9A-Z]{5}): (.+)$")
 """`FATAL:  53300: sorry, ...` behind libpq's `connection to server at ... failed: `, the severity in any language."""
-_SEVERITY: Final = re.compile(r"^(?:FATAL|ERROR|PANIC):\s+")
+_SEVERITY: Final = re.compile(r"^[^\s:]+:  ")
+"""`FATAL:  ` in any language: two blanks tell the server's words from libpq's."""
 _PREFIX: Final = re.compile(r"^connection to server (?:at .*?, port \d+|on socket .*?) failed: ")
 _NO_POSTGRESQL: Final = "received invalid response"
 _UNKNOWN_AUTHORITY: Final = (
@@ -78,21 +79,21 @@ _NOISE: Final = re.compile(r"^(?:\t|DETAIL: |HINT: |LOCATION: |CONTEXT: |Either 
 
 
 class Answer(NamedTuple):
-    """What one attempt came to: the server's code, or None where libpq itself speaks."""
+    """What one attempt came to: the server's code and words, or libpq's own words."""
 
     code: str | None
     words: str
+    is_servers: bool = True
 
 
 def explain(pgconn: PGconn, host: Host, *, sslmode: str, is_tls: bool, mask: Callable[[str], str]) -> DatabaseError:
     """The failure that `pgconn` holds. `is_tls`: it happened while TLS was being set up."""
     answers = _answers(pgconn.error_message.decode(errors="replace"))
-    needs_password = pgconn.needs_password
-    told = [answer for answer in answers if answer.code]
-    if told or kind_by_words(answers) is not None:
-        return _told(told or answers, host, sslmode, mask)
+    told = [answer for answer in answers if answer.is_servers]
+    if told:
+        return _told(told, host, sslmode, mask)
     words = answers[-1].words if answers else "no reason given"
-    if needs_password:
+    if pgconn.needs_password:
         return AuthenticationError(
             f"{host} asks for a password, and neither the DSN nor PGPASSWORD nor a password file has one."
         )
@@ -166,8 +167,9 @@ def _answers(message: str) -> list[Answer]:
         if _NOISE.match(line):
             continue
         coded = _CODED.search(line)
-        plain = _SEVERITY.sub("", _PREFIX.sub("", line)).strip()
-        found.append(Answer(coded[1], coded[2]) if coded else Answer(None, plain))
+        plain = _PREFIX.sub("", line)
+        words = _SEVERITY.sub("", plain).strip()
+        found.append(Answer(coded[1], coded[2]) if coded else Answer(None, words, bool(_SEVERITY.match(plain))))
     return found
 
 

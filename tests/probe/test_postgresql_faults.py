@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,10 +25,10 @@ from poolsize.errors import (
     UnknownDatabaseError,
     UnreachableError,
 )
-from poolsize.probe import ProbeOptions, probe
+from poolsize.probe import ProbeOptions, postgresql_libpq, probe
 from tests.conftest import Address
 from tests.probe.faults import QUICK, assert_no_password, refused
-from tests.servers import PASSWORD, PgBouncerServer, PostgresServer, started_pgbouncer, started_postgres
+from tests.servers import PASSWORD, PgBouncerServer, PostgresServer, process, started_pgbouncer, started_postgres
 
 
 def scram(server: PostgresServer, **options: str) -> str:
@@ -158,6 +159,33 @@ def test_every_slot_taken_is_an_answer_with_what_is_known() -> None:
         assert (error.facts.database.user, error.facts.database.name) == ("scram", "app")
         assert error.facts.limits is None
         assert {"limits", "connect", "sessions", "timeouts", "memory", "round_trip_s"} <= names_of_unread(error)
+
+
+@pytest.mark.skipif(shutil.which("localedef") is None, reason="no localedef to make a locale with")
+@pytest.mark.parametrize("has_codes", [True, False])
+def test_a_server_that_speaks_another_language_is_understood_by_its_codes(
+    has_codes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the codes (on Windows) a refusal is still the server's and not taken for a lost network."""
+    with process.server_folder(process.account("postgres")) as folder:
+        folder.chmod(0o755)
+        made = subprocess.run(["localedef", "-i", "ru_RU", "-f", "UTF-8", folder / "ru_RU.UTF-8"], check=False)
+        if made.returncode > 1:  # 1: with warnings
+            pytest.skip("no source of the locale ru_RU (Debian: locales)")
+        plain = process._surroundings
+        monkeypatch.setattr(
+            process,
+            "_surroundings",
+            lambda *where: (found := plain(*where)) | {"env": {**found["env"], "LOCPATH": str(folder)}},
+        )
+        if not has_codes:
+            monkeypatch.setattr(postgresql_libpq, "_library", lambda: None)
+        with started_postgres(tls=False, lc_messages="ru_RU.UTF-8") as server:
+            wrong = refused(server.dsn("scram", password="wrong"), AuthenticationError if has_codes else DatabaseError)
+            unknown = scram(server, database="nowhere")
+            refused(unknown, UnknownDatabaseError if has_codes else DatabaseError)
+    assert "authentication failed" not in wrong.message
+    assert ("28P01" in wrong.message) == has_codes
 
 
 @pytest.mark.parametrize("options", ["ROLE few CONNECTION LIMIT 1", "DATABASE narrow CONNECTION LIMIT 1"])
