@@ -54,7 +54,7 @@ def _begin(run: Run, connector: Connector) -> None:
         named = ", ".join(conninfo.ignored)
         run.note(
             Finding(
-                code="PS301",
+                code="PS511",
                 severity="note",
                 message=f"libpq does not know these arguments of the DSN, which are another client's: {named}.",
                 remedy="They were left out for the probe; nothing need be done.",
@@ -68,7 +68,7 @@ def _note_silent_hosts(run: Run, connector: Connector) -> None:
     named = " and ".join(str(silent) for silent in connector.silent)
     run.note(
         Finding(
-            code="PS302",
+            code="PS512",
             severity="warning",
             message=f"{named} of the DSN gave no answer; every new connection waits for it before the next is tried.",
             remedy="Take it out of the DSN or put it last, and set a short connect_timeout.",

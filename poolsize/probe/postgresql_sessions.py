@@ -94,7 +94,7 @@ def mixed_own(found: Sequence[SessionGroup], names: Sequence[str]) -> tuple[Find
     )
     return (
         Finding(
-            code="PS201",
+            code="PS104",
             severity="note",
             message=f"The sessions counted as this service's own, {sum(group.count for group in own)} of this role in "
             f"this database, come from {_list('application', applications)} at {_list('address', addresses)}.",

@@ -226,7 +226,7 @@ def test_several_applications_of_one_role_are_listed_and_told_apart_by_own(quiet
     with connected(web, web, jobs):
         mixed = probe(scram(quiet), QUICK)
         apart = probe(scram(quiet), ProbeOptions(samples=1, burst=0, own=("web",)))
-    finding = next(found for found in mixed.findings if found.code == "PS201")
+    finding = next(found for found in mixed.findings if found.code == "PS104")
     assert "nightly jobs, web" in finding.message
     assert "--own 'nightly jobs' or --own 'web'" in finding.remedy
     assert limits_of(mixed).other_connections == 0
@@ -321,7 +321,7 @@ def test_a_silent_host_of_several_is_passed_over_and_said_so(postgres15: Postgre
     assert facts.database.port == postgres15.port
     assert facts.connect is not None
     assert facts.connect.mean_s < 0.2
-    assert str(silent_host.port) in next(found for found in facts.findings if found.code == "PS302").message
+    assert str(silent_host.port) in next(found for found in facts.findings if found.code == "PS512").message
 
 
 def test_a_refusing_host_of_several_is_passed_over_by_libpq(postgres15: PostgresServer, closed_port: int) -> None:
@@ -341,7 +341,7 @@ def test_sqlalchemys_spellings_reach_libpq(postgres15: PostgresServer, closed_po
     assert facts.database is not None
     assert facts.database.tls is not None
     assert facts.database.tls.requested == "require"
-    assert "prepared_statement_cache_size" in next(f for f in facts.findings if f.code == "PS301").message
+    assert "prepared_statement_cache_size" in next(f for f in facts.findings if f.code == "PS511").message
 
 
 def test_services_password_files_and_variables_are_libpqs(
