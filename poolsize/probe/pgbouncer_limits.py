@@ -15,6 +15,7 @@ _SHOWN: Final[tuple[str, ...]] = (
     "query_wait_timeout", "server_idle_timeout", "server_lifetime", "server_login_retry", "client_idle_timeout",
     "idle_transaction_timeout", "transaction_timeout", "max_prepared_statements", "so_reuseport",
 )  # fmt: skip
+CLIENT_SIDE: Final = "pooler client side"
 _IN_USE: Final = ("sv_active", "sv_active_cancel", "sv_being_canceled", "sv_tested", "sv_login")
 _SERVERS: Final = (*_IN_USE, "sv_idle", "sv_used")
 _CLIENTS: Final = ("cl_active", "cl_waiting")
@@ -59,29 +60,33 @@ def pool_mode(console: Console, pair: Pair) -> str | None:
 
 
 def layers(console: Console, pair: Pair) -> tuple[Layer, ...]:
-    """PgBouncer's limits on this pair, each with its own users. 0 is no limit."""
+    """PgBouncer's limits on this pair, each with its own users: on its server connections, and on its clients, of which
+    there is one layer, the narrowest. 0 is no limit."""
     entry = _entry(console.databases, "name", pair.database)
-    user = _entry(console.users, "name", entry.get("force_user") or pair.user)
-    mine = _pool(console, pair)
+    user_name = entry.get("force_user") or pair.user
+    user, mine = _entry(console.users, "name", user_name), _pool(console, pair)
     of_database = [row for row in console.pools if row["database"] == pair.database]
-    of_user = [row for row in console.pools if row["user"] == (entry.get("force_user") or pair.user)]
+    of_user = [row for row in console.pools if row["user"] == user_name]
     own_servers, own_clients = _sum([mine], _SERVERS), _sum([mine], _CLIENTS)
     # A user's own limit shows since 1.24; before, only the general one can be known.
     user_limit = user.get("max_user_connections") or console.config.get("max_user_connections")
     whose_database, whose_user = f"of database {pair.database}", f"of user {pair.user}"
-    found = (
+    on_servers = (
         _pool_layer(pair, user, entry, mine),
         _layer("pooler database", f"max_db_connections {whose_database}", entry.get("max_connections"),
                _sum(of_database, _SERVERS), own_servers),
         _layer("pooler user", f"max_user_connections {whose_user}", user_limit, _sum(of_user, _SERVERS), own_servers),
-        _layer("pooler client side", "max_client_conn", console.config.get("max_client_conn"),
-               _sum(console.pools, _CLIENTS), own_clients),
-        _layer("pooler client side of the database", f"max_db_client_connections {whose_database}",
-               entry.get("max_client_connections"), _sum(of_database, _CLIENTS), own_clients),
-        _layer("pooler client side of the user", f"max_user_client_connections {whose_user}",
-               user.get("max_user_client_connections"), _sum(of_user, _CLIENTS), own_clients),
     )  # fmt: skip
-    return tuple(layer for layer in found if layer is not None)
+    on_clients = (
+        _layer(CLIENT_SIDE, "max_client_conn", console.config.get("max_client_conn"),
+               _sum(console.pools, _CLIENTS), own_clients),
+        _layer(CLIENT_SIDE, f"max_db_client_connections {whose_database}", entry.get("max_client_connections"),
+               _sum(of_database, _CLIENTS), own_clients),
+        _layer(CLIENT_SIDE, f"max_user_client_connections {whose_user}", user.get("max_user_client_connections"),
+               _sum(of_user, _CLIENTS), own_clients),
+    )  # fmt: skip
+    narrowest = min((layer for layer in on_clients if layer), key=lambda layer: layer.available, default=None)
+    return tuple(layer for layer in (*on_servers, narrowest) if layer is not None)
 
 
 def _pool_layer(pair: Pair, user: Row, entry: Row, mine: Row) -> Layer | None:

@@ -184,9 +184,7 @@ def test_columns_of_newer_versions_are_read_by_name(pool_size: str | None) -> No
     assert found == {
         "pooler": (3 if pool_size else 20, 2, 0),
         "pooler user": (8, 3, 0),
-        "pooler client side": (50, 5, 0),
-        "pooler client side of the database": (30, 5, 0),
-        "pooler client side of the user": (25, 5, 0),
+        "pooler client side": (25, 5, 0),
     }
     assert pooler((), {}, console, "", pair).pool_mode == "transaction"
 
