@@ -9,14 +9,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from psycopg import pq
-
 from poolsize.dsn import Dsn
 from poolsize.errors import DatabaseError
 from poolsize.probe.dialect import ProbeOptions
 from poolsize.probe.postgresql_conninfo import Conninfo, Host
 from poolsize.probe.postgresql_failures import explain, silent, unresolved
-from poolsize.probe.postgresql_libpq import show_codes
+from poolsize.probe.postgresql_libpq import pq, show_codes
 from poolsize.probe.postgresql_session import Session
 from poolsize.probe.resolving import resolve
 

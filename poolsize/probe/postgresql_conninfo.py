@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from psycopg import OperationalError, pq
-from psycopg.conninfo import make_conninfo
-
 from poolsize.datatypes import Tls
 from poolsize.dsn import Dsn
 from poolsize.errors import DsnError, TlsError
+from poolsize.probe.postgresql_libpq import OperationalError, make_conninfo, pq
 from poolsize.probe.resolving import is_address
 
 OF_OTHER_CLIENTS: Final = frozenset(

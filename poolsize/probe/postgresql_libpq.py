@@ -1,7 +1,8 @@
 """Two functions of libpq that psycopg does not wrap, called as psycopg means it: with `PGconn.pgconn_ptr`.
 
 They need the very libpq that psycopg uses. Where it cannot be found (Windows, whose loader does not search what a
-module was linked with), the callers do without.
+module was linked with), the callers do without. What the probe uses of psycopg is imported here and nowhere else, so
+that a missing libpq is one sentence whichever part is loaded first.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from poolsize.errors import MissingDriverError
 from poolsize.installation import install_command
 
 try:
-    from psycopg import pq
+    from psycopg import OperationalError, pq
+    from psycopg.conninfo import make_conninfo
 except ImportError:  # psycopg is there, but no libpq for it
     raise MissingDriverError(
         f"psycopg finds no libpq, PostgreSQL's client library: {install_command('postgresql')}"
     ) from None
+
+__all__ = ["OperationalError", "client_name", "make_conninfo", "pq", "show_codes", "tls_version"]
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn

@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from psycopg import OperationalError, pq
-
 from poolsize.errors import DatabaseError, UnreachableError
 from poolsize.probe.postgresql_failures import lost
+from poolsize.probe.postgresql_libpq import OperationalError, pq
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn, PGresult

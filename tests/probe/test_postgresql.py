@@ -402,6 +402,16 @@ def test_postgresql_18_says_what_would_allow_its_own_split(postgres18: PostgresS
     assert "setup_durations" in unread(probe(scram(postgres18), QUICK))["connect.phases.server"]
 
 
+def test_a_psycopg_without_libpq_is_one_sentence_with_the_command() -> None:
+    program = "from poolsize.probe import probe; probe('host=127.0.0.1')"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False,
+        env={**os.environ, "PSYCOPG_IMPL": "c"},
+    )  # fmt: skip
+    assert "MissingDriverError: psycopg finds no libpq" in done.stderr
+    assert "[postgresql]" in done.stderr
+
+
 def test_the_library_of_the_system_is_probed_alike(postgres15: PostgresServer) -> None:
     """PSYCOPG_IMPL=python, with the libpq of this machine."""
     program = (
