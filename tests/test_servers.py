@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -12,6 +17,8 @@ from tests.conftest import Address
 from tests.programs import SERVERS, Server
 from tests.servers import PgBouncerServer, PostgresServer, started_postgres
 from tests.servers.process import needed
+
+ROOT = Path(__file__).parent.parent
 
 
 def current_user(dsn: str) -> str:
@@ -65,6 +72,29 @@ def test_a_server_of_ones_own_takes_settings_and_comes_back_after_a_stop_and_a_k
                 current_user(server.dsn("trust"))
             server.start()
             assert current_user(server.dsn("few", password=server.password, database="other")) == "few"
+
+
+KILLED = """
+import os, signal
+from tests.servers import started_pgbouncer, started_postgres
+with started_postgres(tls=False) as server, started_pgbouncer(server) as pooler:
+    print(server.folder, pooler.folder, sep="\\n", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_servers_end_with_tests_that_are_killed() -> None:
+    killed = subprocess.run([sys.executable, "-c", KILLED], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    folders = [Path(line) for line in killed.stdout.splitlines()]
+    assert len(folders) == 2
+    end = time.monotonic() + 20
+    while any(folder.exists() for folder in folders) and time.monotonic() < end:
+        time.sleep(0.05)
+    commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    for folder in folders:
+        assert not folder.exists()
+        assert not [command for command in commands if f"{folder}/" in command]
 
 
 def test_a_missing_server_skips_with_the_command_and_fails_on_ci(monkeypatch: pytest.MonkeyPatch) -> None:

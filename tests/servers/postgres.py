@@ -171,7 +171,8 @@ class PostgresServer:
                 "ssl_cert_file": f"{self.folder}/server.crt",
                 "ssl_key_file": f"{self.folder}/server.key",
             }
-        lines = [f"{name} = '{value}'\n" for name, value in {**SETTINGS, **own, **settings}.items()]
+        chosen = {name: str(value).replace("'", "''") for name, value in {**SETTINGS, **own, **settings}.items()}
+        lines = [f"{name} = '{value}'\n" for name, value in chosen.items()]
         with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.writelines(lines)
         (self.data / "pg_hba.conf").write_text(_LOGINS)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -59,13 +60,18 @@ def account(*preferred: str) -> str | None:
 
 @contextmanager
 def server_folder(owner: str | None) -> Iterator[Path]:
-    """A temporary folder that only `owner` may enter; gone afterwards."""
+    """A temporary folder that only `owner` may enter; gone afterwards, with its servers, even when the tests are
+    killed."""
     folder = Path(tempfile.mkdtemp(prefix="poolsize-test-")).resolve()
+    watcher = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("watcher.py"), folder], stdin=subprocess.PIPE, start_new_session=True
+    )
     try:
         give(folder, owner)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        watcher.communicate(b"done")
 
 
 def give(path: Path, owner: str | None) -> None:
