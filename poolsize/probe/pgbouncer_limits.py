@@ -16,8 +16,8 @@ _SHOWN: Final[tuple[str, ...]] = (
     "idle_transaction_timeout", "transaction_timeout", "max_prepared_statements", "so_reuseport",
 )  # fmt: skip
 CLIENT_SIDE: Final = "pooler client side"
+# Server connections that are idle in a pool count in no limit: another pool may have them closed to open its own.
 _IN_USE: Final = ("sv_active", "sv_active_cancel", "sv_being_canceled", "sv_tested", "sv_login")
-_SERVERS: Final = (*_IN_USE, "sv_idle", "sv_used")
 _CLIENTS: Final = ("cl_active", "cl_waiting")
 
 
@@ -67,15 +67,15 @@ def layers(console: Console, pair: Pair) -> tuple[Layer, ...]:
     user, mine = _entry(console.users, "name", user_name), _pool(console, pair)
     of_database = [row for row in console.pools if row["database"] == pair.database]
     of_user = [row for row in console.pools if row["user"] == user_name]
-    own_servers, own_clients = _sum([mine], _SERVERS), _sum([mine], _CLIENTS)
+    own_busy, own_clients = _sum([mine], _IN_USE), _sum([mine], _CLIENTS)
     # A user's own limit shows since 1.24; before, only the general one can be known.
     user_limit = user.get("max_user_connections") or console.config.get("max_user_connections")
     whose_database, whose_user = f"of database {pair.database}", f"of user {pair.user}"
     on_servers = (
         _pool_layer(pair, user, entry, mine),
         _layer("pooler database", f"max_db_connections {whose_database}", entry.get("max_connections"),
-               _sum(of_database, _SERVERS), own_servers),
-        _layer("pooler user", f"max_user_connections {whose_user}", user_limit, _sum(of_user, _SERVERS), own_servers),
+               _sum(of_database, _IN_USE), own_busy),
+        _layer("pooler user", f"max_user_connections {whose_user}", user_limit, _sum(of_user, _IN_USE), own_busy),
     )  # fmt: skip
     on_clients = (
         _layer(CLIENT_SIDE, "max_client_conn", console.config.get("max_client_conn"),
