@@ -153,7 +153,11 @@ def _burst(connect: Callable[[], TimedConnection], count: int) -> Burst:
 
     try:
         with ThreadPoolExecutor(count) as threads:
-            return burst_of([future.result() for future in [threads.submit(one) for _ in range(count)]])
+            try:
+                return burst_of([future.result() for future in [threads.submit(one) for _ in range(count)]])
+            except BaseException:
+                barrier.abort()  # an interrupt may come before all have been started, and the rest would wait forever
+                raise
     finally:
         for connection in opened:
             connection.close()

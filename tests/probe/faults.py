@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import quote
 
 import pytest
@@ -30,6 +34,27 @@ def refused(dsn: str, kind: type[DatabaseError], *, options: ProbeOptions = QUIC
     for shown in (error.message, repr(error.facts)):
         assert_no_password(shown)
     return error
+
+
+def interrupt_often(act: Callable[[], object]) -> None:
+    """Do it 40 times, each time with a KeyboardInterrupt a little later: in the middle of whatever is under way, as
+    Ctrl-C comes."""
+    if sys.platform == "win32":
+        pytest.skip("Windows has no interval timer to interrupt with")
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for step in range(40):
+            with suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 0.002 + 0.004 * step)
+                act()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def assert_no_password(shown: str) -> None:

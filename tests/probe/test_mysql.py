@@ -6,16 +6,13 @@ import socket
 import time
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 import pymysql
 import pytest
 
-from poolsize.datatypes import DatabaseFacts
 from poolsize.dsn import parse
 from poolsize.errors import (
     AuthenticationError,
-    DatabaseError,
     DsnError,
     TlsError,
     TooManyConnectionsError,
@@ -26,28 +23,13 @@ from poolsize.probe import ProbeOptions, probe
 from poolsize.probe.mysql_connect import Connector
 from poolsize.probe.mysql_facts import version_of
 from poolsize.probe.mysql_tls import tls_request
+from tests.probe.faults import QUICK, interrupt_often, refused
 from tests.servers import PASSWORD, MariaDbServer
-
-QUICK = ProbeOptions(samples=10, connect_timeout_s=1.0, burst=3)
 
 
 @pytest.fixture
 def server(mariadb: MariaDbServer) -> MariaDbServer:
     return mariadb
-
-
-def refused(dsn: str, kind: type[DatabaseError]) -> DatabaseError:
-    """The failure: of this kind, one sentence, no password, in time, with the facts so far."""
-    start = time.monotonic()
-    with pytest.raises(kind) as caught:
-        probe(dsn, QUICK)
-    assert time.monotonic() - start < QUICK.connect_timeout_s + 1
-    for shown in (str(caught.value), repr(caught.value.facts)):
-        assert PASSWORD not in shown
-        assert quote(PASSWORD, safe="") not in shown
-    assert isinstance(caught.value.facts, DatabaseFacts)
-    assert "limits" in {entry.name for entry in caught.value.facts.unread}
-    return caught.value
 
 
 def test_a_user_without_privileges_gets_limits_cost_and_the_list_of_what_it_may_not_see(server: MariaDbServer) -> None:
@@ -103,6 +85,15 @@ def test_nothing_stays_open(server: MariaDbServer) -> None:
         cursor.execute("SELECT count(*) FROM information_schema.processlist WHERE user = 'app'")
         row = cursor.fetchone()
     assert row == (0,)
+
+
+def test_an_interrupt_at_any_moment_closes_everything(server: MariaDbServer) -> None:
+    """In the middle of a handshake, a statement, or the threads of the burst, which must not wait for each other."""
+    interrupt_often(lambda: probe(server.dsn(), ProbeOptions(samples=10, burst=5)))
+    time.sleep(0.3)
+    with closing(server.admin()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM information_schema.processlist WHERE user = 'app'")
+        assert cursor.fetchone() == (0,)
 
 
 def test_a_wrong_password_is_an_authentication_error(server: MariaDbServer) -> None:

@@ -27,7 +27,7 @@ from poolsize.errors import (
 )
 from poolsize.probe import ProbeOptions, postgresql_libpq, probe
 from tests.conftest import Address
-from tests.probe.faults import QUICK, assert_no_password, refused
+from tests.probe.faults import QUICK, assert_no_password, interrupt_often, refused
 from tests.servers import PASSWORD, PgBouncerServer, PostgresServer, process, started_pgbouncer, started_postgres
 
 
@@ -298,26 +298,10 @@ def test_an_interrupt_closes_everything(postgres15: PostgresServer, at: str) -> 
     wait_for_none(postgres15)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no interval timer to interrupt with")
 def test_an_interrupt_at_any_moment_closes_everything() -> None:
-    """The timer strikes in the middle of libpq's polls, of statements and of the burst."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
+    """In the middle of libpq's polls, of statements and of the burst."""
     with started_postgres(tls=False) as server:
-        before = signal.signal(signal.SIGALRM, interrupt)
-        try:
-            for step in range(40):
-                signal.setitimer(signal.ITIMER_REAL, 0.002 + 0.004 * step)
-                try:
-                    probe(server.dsn("trust"), ProbeOptions(samples=10, burst=5))
-                except KeyboardInterrupt:
-                    pass
-                finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-        finally:
-            signal.signal(signal.SIGALRM, before)
+        interrupt_often(lambda: probe(server.dsn("trust"), ProbeOptions(samples=10, burst=5)))
         wait_for_none(server)
 
 
