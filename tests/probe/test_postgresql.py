@@ -376,7 +376,7 @@ def test_recognised_providers_are_in_their_registry() -> None:
 
 
 def test_postgresql_18_tells_its_own_split_to_whoever_may_read_its_log() -> None:
-    logged = {"log_connections": "setup_durations", "logging_collector": "on", "log_filename": "it''s a log"}
+    logged = {"log_connections": "setup_durations", "logging_collector": "on", "log_filename": "it's a log"}
     with wheel_programs(18) as programs, started_postgres(programs, tls=False, **logged) as server:
         told = probe(server.admin_dsn, QUICK)
         untold = probe(scram(server), QUICK)
