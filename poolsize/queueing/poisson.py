@@ -15,7 +15,7 @@ def reversed_hazards(count: int, x: float) -> list[float]:
     if x == math.inf:
         return [0.0] * (count + 1)
     if x > count:
-        masses = [_mass(j, x) for j in range(count + 1)]
+        masses = _masses(count, x)
         return [mass / (1.0 - below) for mass, below in zip(masses, accumulate([0.0, *masses]), strict=False)]
     hazard = 1.0
     hazards = [0.0] * (count + 1)
@@ -32,7 +32,21 @@ def tails(count: int, x: float) -> list[float]:
     if x == 0:
         return [1.0] + [0.0] * count
     hazards = reversed_hazards(count, x)
-    return [_mass(j, x) / hazard if hazard else 1.0 for j, hazard in enumerate(hazards)]
+    return [mass / hazard if hazard else 1.0 for mass, hazard in zip(_masses(count, x), hazards, strict=True)]
+
+
+def _masses(count: int, x: float) -> list[float]:
+    """Pr(Poisson(x) = 0..count), each from its neighbour towards the likeliest."""
+    if x == math.inf:
+        return [0.0] * (count + 1)
+    masses = [0.0] * (count + 1)
+    likeliest = min(int(x), count)
+    masses[likeliest] = _mass(likeliest, x)
+    for j in range(likeliest, count):
+        masses[j + 1] = masses[j] * (x / (j + 1))
+    for j in range(likeliest, 0, -1):
+        masses[j - 1] = masses[j] * (j / x)
+    return masses
 
 
 def _mass(j: int, x: float) -> float:
