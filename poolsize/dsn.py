@@ -233,7 +233,7 @@ def _split(rest: str) -> tuple[str | None, str, str | None, str]:
     place = tail if is_users else rest
     hostpath, _, query = place.partition("?")
     hosts, slash, path = hostpath.partition("/")
-    if "@" in hosts:
+    if "@" in hosts or ("@" in place and is_users and ":" in head):  # a password's own, as like as not
         raise DsnError(f"The DSN can be read in more than one way: {_ENCODE}.")
     return head if is_users else None, hosts, path if slash else None, query
 
