@@ -11,7 +11,6 @@ from poolsize.cli.commands import LazyGroup
 
 app = typer.Typer(
     cls=LazyGroup,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
@@ -25,7 +24,7 @@ def _version(asked: bool) -> None:
 
 
 @app.callback(
-    epilog="Exit codes: 0 fine, 1 a database or a file could not be used, 2 wrong usage, 3 the answer is no, 70 a bug."
+    epilog="Exit codes: 0 fine, 1 a database or a file could not be used, 2 wrong usage,\n3 the answer is no, 70 a bug."
 )
 def poolsize(
     version: Annotated[
@@ -35,6 +34,13 @@ def poolsize(
 ) -> None:
     """Size database connection pools by measurement, and prove the answer.
 
-    Start with [bold]poolsize demo[/bold], or with your own database:
-    [bold]poolsize probe postgresql://app@db/shop[/bold], then [bold]poolsize recommend --workers 4[/bold].
+    To see it work, on a PostgreSQL of its own:
+
+      poolsize demo
+
+    With your own database, or with nothing but a number of processes:
+
+      poolsize probe postgresql://app@db/shop
+      poolsize recommend --workers 4
+      poolsize export sqlalchemy
     """

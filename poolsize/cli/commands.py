@@ -10,6 +10,9 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
+from poolsize.choices import not_one_of
+from poolsize.cli.plain import PlainCommand, plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,9 +30,9 @@ class Entry:
         """The command, with all its options."""
         function: Callable[..., None] = getattr(import_module(f"poolsize.cli.{self.name}"), self.name)
         # As one of several commands an application keeps its command's name.
-        app = typer.Typer(add_completion=False)
+        app = typer.Typer(add_completion=False, rich_markup_mode="rich")
         app.callback()(lambda: None)
-        app.command(self.name, help=function.__doc__)(function)
+        app.command(self.name, cls=PlainCommand, help=function.__doc__)(function)
         group: Any = typer.main.get_command(app)
         return group.commands[self.name]
 
@@ -55,6 +58,13 @@ class LazyGroup(TyperGroup):
         entry = COMMANDS.get(cmd_name)
         return TyperCommand(entry.name, help=entry.line) if entry else None
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        return plain(super().get_params(ctx))
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name, _, rest = super().resolve_command(ctx, args)
-        return name, COMMANDS[name].load() if name else None, rest
+        name, *rest = args
+        if name in COMMANDS:
+            return name, COMMANDS[name].load(), rest
+        if ctx.resilient_parsing:  # a shell asks for completions
+            return None, None, rest
+        raise not_one_of("command", name, COMMANDS)

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from poolsize._version import __version__
-from poolsize.cli.options import Json
+from poolsize.cli.options import Json, flag, text
 from poolsize.cli.output import emit, note
 from poolsize.datatypes import Recommendation
 from poolsize.errors import FileError, UsageError
@@ -20,36 +20,36 @@ from poolsize.report.json import Export
 
 
 def export(
-    target: Annotated[str, typer.Argument(help=f"One of {', '.join(TARGETS)}.")],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="TARGET", help=f"One of {', '.join(TARGETS)}.", autocompletion=lambda: list(TARGETS)),
+    ],
     source: Annotated[
-        str | None,
-        typer.Option("--from", metavar="FILE", help="What `recommend --json` printed; `-` for stdin."),
+        str | None, text("--from", metavar="FILE", help="What `recommend --json` printed; `-` for stdin.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it to this file.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
-    shared: Annotated[
-        bool, typer.Option("--shared", help="For an application behind the one shared PgBouncer.")
-    ] = False,
+    output: Annotated[str | None, text("--output", "-o", metavar="FILE", help="Write it to this file.")] = None,
+    force: Annotated[bool, flag("--force", help="Overwrite the file if it exists.")] = False,
+    shared: Annotated[bool, flag("--shared", help="For an application behind the one shared PgBouncer.")] = False,
     pgbouncer_version: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="As `pgbouncer --version` prints it; default: as probed.")
+        str | None, text(metavar="VERSION", help="As `pgbouncer --version` prints it; default: as probed.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a recommendation as configuration that the software accepts.
+    """Write the last recommendation as configuration that the software accepts.
 
-    Examples:  poolsize export sqlalchemy    |    poolsize export pgbouncer -o pgbouncer.ini
+    For example:
+
+      poolsize export sqlalchemy
+      poolsize export pgbouncer -o pgbouncer.ini
+      poolsize recommend --workers 4 --json | poolsize export django --from -
     """
     answer = _read(source) if source is not None else _last()
-    text = render(target, answer, shared=shared, pgbouncer_version=pgbouncer_version)
+    rendered = render(target, answer, shared=shared, pgbouncer_version=pgbouncer_version)
     if output is not None:
-        write_whole(output, text, overwrite=force)
+        write_whole(Path(output), rendered, overwrite=force)
         note(f"Written to {output}.")
-    document = Export(
-        poolsize_version=__version__, export_target=target, text=text, file=str(output) if output else None
-    )
-    emit(document, text if output is None else "", as_json=as_json)
+    document = Export(poolsize_version=__version__, export_target=target, text=rendered, file=output)
+    emit(document, rendered if output is None else "", as_json=as_json)
 
 
 def _last() -> Recommendation:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from poolsize.cli.masking import read_dsn
 from poolsize.cli.output import note
+from poolsize.cli.saving import with_history
 from poolsize.datatypes import DatabaseFacts, Finding, StoredProbe
-from poolsize.errors import FileError, UsageError
+from poolsize.errors import DsnError, UsageError
+
+if TYPE_CHECKING:
+    from poolsize.store import Store
 
 STALE_AFTER: Final = timedelta(days=7)
 """Limits seldom change within a week; who else uses the server often does."""
@@ -25,7 +29,7 @@ class LimitOptions:
     dsn: str | None = None
     max_connections: int | None = None
     reserved: int | None = None
-    dialect: str = "postgresql"
+    dialect: str | None = None
     provider: str | None = None
     db_memory: str | None = None
 
@@ -42,13 +46,14 @@ def facts_for(options: LimitOptions, *, no_save: bool) -> DatabaseFacts | None:
     if options.max_connections is not None:
         from poolsize.providers import stated_facts
 
-        return stated_facts(options.max_connections, dialect=options.dialect, reserved=options.reserved)
+        dialect = options.dialect or "postgresql"
+        return stated_facts(options.max_connections, dialect=dialect, reserved=options.reserved)
     if options.provider is not None:
         from poolsize.providers import parse_size, provider_facts
 
         memory = None if options.db_memory is None else parse_size(options.db_memory)
         return provider_facts(options.provider, memory_bytes=memory, reserved=options.reserved)
-    stored = _stored()
+    stored = with_history(_stored)
     return None if stored is None else _dated(stored)
 
 
@@ -69,23 +74,20 @@ def _check(options: LimitOptions) -> None:
         raise UsageError("--reserved goes with --max-connections or --provider.")
     if options.db_memory is not None and given != ["--provider"]:
         raise UsageError("--db-memory goes with --provider.")
-    if options.dialect != "postgresql" and given != ["--max-connections"]:
+    if options.dialect is not None and given != ["--max-connections"]:
         raise UsageError("--dialect goes with --max-connections.")
 
 
-def _stored() -> StoredProbe | None:
-    from poolsize.store import open_store  # here: SQLAlchemy takes longer to load than all of a recommendation
-
-    try:
-        store = open_store()
-        if os.environ.get("DATABASE_URL"):
+def _stored(store: Store) -> StoredProbe | None:
+    if os.environ.get("DATABASE_URL", "").strip():
+        try:
             found = store.latest_probe(read_dsn(None).masked)
-            if found is not None:
-                return found
-        return None if os.environ.get("CI") else store.latest_probe()
-    except FileError as error:
-        note(f"The history is not used: {error.message}")
-        return None
+        except DsnError as error:  # of a database that is not ours to probe, and nobody asked to
+            note(f"DATABASE_URL is not used: {error.message}")
+            found = None
+        if found is not None:
+            return found
+    return None if os.environ.get("CI") else store.latest_probe()
 
 
 def _dated(stored: StoredProbe) -> DatabaseFacts:

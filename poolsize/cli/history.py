@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from poolsize._version import __version__
-from poolsize.cli.options import Json
+from poolsize.cli.options import Json, count
 from poolsize.cli.output import emit
 from poolsize.datatypes import HistoryDocument
 from poolsize.history import history as entries_of
@@ -15,7 +13,7 @@ from poolsize.store import open_store
 
 
 def history(
-    limit: Annotated[int, typer.Option(min=1, help="Entries at most.")] = 20,
+    limit: Annotated[int, count(least=1, help="Entries at most.")] = 20,
     as_json: Json = False,
 ) -> None:
     """List what was probed and recommended, newest first, and what changed.

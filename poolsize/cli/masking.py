@@ -1,18 +1,25 @@
-"""The last line against a password in the output: every DSN of this run masks all that goes to stderr or JSON.
+"""The last line against a password in the output: everything that goes to stderr or tells a failure passes here.
 
-Each part of poolsize masks what it says itself; this is for a driver's or the interpreter's own words, in a traceback.
+Each part of poolsize masks what it says itself; this is for what was typed in the wrong place, and for a driver's or
+the interpreter's own words, in a traceback.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from poolsize.dsn import Dsn
 
 _SEEN: Final[list[Dsn]] = []
-_VARIABLES: Final = ("PGPASSWORD", "MYSQL_PWD", "PGSSLPASSWORD")
+_URLS: Final = ("DATABASE_URL", "POOLSIZE_STORE")
+_PASSWORDS: Final = ("PGPASSWORD", "MYSQL_PWD", "PGSSLPASSWORD")
+_SECRET: Final = re.compile(r"://[^/\s]*?:(.+)@|pass\w*\s*=\s*(.+)", re.IGNORECASE | re.DOTALL)
+"""What may be the password in a text that is like a DSN and is none."""
 
 
 def read_dsn(argument: str | None) -> Dsn:
@@ -33,8 +40,28 @@ def remember(dsn: Dsn) -> None:
 
 
 def masked(text: str) -> str:
-    """`text` without the password of any DSN seen so far, or of the variables that clients read it from."""
-    more = [os.environ.get(name) for name in _VARIABLES]
-    for dsn in _SEEN:
-        text = dsn.mask(text, *more)
+    """`text` without the password of any DSN that was read, typed or set as a variable."""
+    passwords = [os.environ.get(name) for name in _PASSWORDS]
+    for dsn in (*_SEEN, *_typed()):
+        text = dsn.mask(text, *passwords)
     return text
+
+
+def _typed() -> Iterator[Dsn]:
+    """Whatever is a DSN among the words of the command line and the variables, wherever it stands."""
+    for word in (*sys.argv[1:], *(os.environ.get(name, "") for name in _URLS)):
+        for part in (word, word.partition("=")[2]):  # --option=DSN
+            if "://" in part or "pass" in part.lower():
+                yield _dsn_of(part)
+
+
+def _dsn_of(text: str) -> Dsn:
+    from poolsize.dsn import Dsn, parse  # here: most runs mask nothing
+    from poolsize.errors import DsnError
+
+    try:
+        return parse(text)
+    except DsnError:
+        found = _SECRET.search(text)
+        secret = (found[1] or found[2]) if found else text
+        return Dsn(text, "***", dialect="", secrets=frozenset((text, secret)))

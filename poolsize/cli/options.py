@@ -1,17 +1,98 @@
-"""Options that several commands have, declared once."""
+"""What stands behind an option: how its text is read, what the help calls its value, what a shell completes it to."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
 
 import typer
 
+from poolsize.errors import UsageError
 from poolsize.units import parse_duration
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document (see `poolsize schema`).")]
-NoSave = Annotated[bool, typer.Option("--no-save", help="Keep nothing of this in the history.")]
+
+def flag(*names: str, help: str) -> Any:  # noqa: A002 - the library's word
+    """An option without a value."""
+    return typer.Option(*names, help=help)
 
 
-def seconds(text: str | None) -> float | None:
-    """A duration option's value, or None."""
-    return None if text is None else parse_duration(text)
+def text(
+    *names: str,
+    help: str,  # noqa: A002 - the library's word
+    metavar: str,
+    panel: str | None = None,
+    choices: Iterable[str] = (),
+) -> Any:
+    """An option that takes a text as it stands; a shell completes it to `choices`."""
+    return _option(*names, help=help, metavar=metavar, panel=panel, choices=choices)
+
+
+def count(
+    *names: str,
+    help: str,  # noqa: A002 - the library's word
+    metavar: str = "N",
+    panel: str | None = None,
+    least: int | None = None,
+    most: int | None = None,
+) -> Any:
+    """An option that takes a whole number from `least` to `most`."""
+
+    def read(given: str) -> int:
+        try:
+            number = int(given)
+        except ValueError:
+            raise UsageError(f"{given!r} is not a whole number.") from None
+        if (least is not None and number < least) or (most is not None and number > most):
+            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+            raise UsageError(f"{number} is not {bounds}.")
+        return number
+
+    return _option(*names, help=help, metavar=metavar, panel=panel, read=read)
+
+
+def number(*names: str, help: str, metavar: str = "X", panel: str | None = None) -> Any:  # noqa: A002 - the library's word
+    """An option that takes a finite number."""
+
+    def read(given: str) -> float:
+        try:
+            found = float(given)
+        except ValueError:
+            found = math.nan
+        if not math.isfinite(found):
+            raise UsageError(f"{given!r} is not a number.")
+        return found
+
+    return _option(*names, help=help, metavar=metavar, panel=panel, read=read)
+
+
+def time(*names: str, help: str, panel: str | None = None) -> Any:  # noqa: A002 - the library's word
+    """An option that takes a time with its unit, and gives seconds."""
+    return _option(*names, help=help, metavar="TIME", panel=panel, read=parse_duration)
+
+
+def _option(
+    *names: str,
+    help: str,  # noqa: A002 - the library's word
+    metavar: str,
+    panel: str | None,
+    choices: Iterable[str] = (),
+    read: Callable[[str], object] | None = None,
+) -> Any:
+    return typer.Option(
+        *names,
+        help=help,
+        metavar=metavar,
+        rich_help_panel=panel,
+        parser=read and _texts_only(read),
+        autocompletion=lambda: list(choices),
+    )
+
+
+def _texts_only(read: Callable[[str], object]) -> Callable[[object], object]:
+    """Defaults pass through as well, and are values already."""
+    return lambda given: read(given) if isinstance(given, str) else given
+
+
+Json = Annotated[bool, flag("--json", help="Print one JSON document (see `poolsize schema`).")]
+NoSave = Annotated[bool, flag("--no-save", help="Keep nothing of this in the history.")]

@@ -22,12 +22,21 @@ def emit(document: Document, text: RenderableType | str, *, as_json: bool) -> No
         from poolsize.report.json import encode  # here: text output needs no encoder
 
         print(encode(document))
-    elif isinstance(text, str):
-        sys.stdout.write(text)
     else:
-        from rich.console import Console  # here: JSON output needs no terminal
+        print(text if isinstance(text, str) else rendered(text), end="")
 
-        Console(highlight=False, soft_wrap=False).print(text)
+
+def rendered(text: RenderableType) -> str:
+    """As wide as the terminal, 80 columns without one; colours for a terminal alone, and no blanks at the ends of
+    lines for a file."""
+    from rich.console import Console  # here: JSON output needs no terminal
+
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        console.print(text)
+    if console.is_terminal:
+        return captured.get()
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def note(text: str) -> None:

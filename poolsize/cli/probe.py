@@ -2,57 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
 
 from poolsize.cli.masking import read_dsn
-from poolsize.cli.options import Json, NoSave, seconds
+from poolsize.cli.options import Json, NoSave, count, flag, text, time
 from poolsize.cli.output import emit, note, progress
 from poolsize.cli.saving import keep
-from poolsize.datatypes import DatabaseFacts, ErrorReport
+from poolsize.datatypes import DatabaseFacts
 from poolsize.dsn import Dsn
 from poolsize.errors import DatabaseError
 from poolsize.probe.dialect import ProbeOptions
 
-NEXT = ("poolsize recommend --workers 4", "poolsize history")
+NEXT: Final = ("poolsize recommend --workers 4", "poolsize history")
+_DEFAULTS: Final = ProbeOptions()
 
 
 def probe(
     dsn: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DSN]",
+            metavar="DSN",
             help="A SQLAlchemy URL, a libpq URI or conninfo string, mysql://, mariadb:// or sqlite:///. "
             "`-` reads it from stdin, `@file` from a file, nothing means DATABASE_URL.",
         ),
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=1, help="Fresh connections at most; default 100 on this machine, 20 elsewhere.")
+        int | None, count(least=1, help="Fresh connections at most; default 100 on this machine, 20 elsewhere.")
     ] = None,
-    budget: Annotated[str, typer.Option(metavar="TIME", help="Total time.")] = "20s",
-    connect_timeout: Annotated[str, typer.Option(metavar="TIME", help="Bound on each connection.")] = "5s",
-    statement_timeout: Annotated[str, typer.Option(metavar="TIME", help="Bound on each statement.")] = "3s",
-    burst: Annotated[int, typer.Option(min=0, max=10, help="Connections opened at once; 0 for none.")] = 5,
+    budget: Annotated[
+        float | None, time(help=f"Total time, after the first connection; default {_DEFAULTS.budget_s:g}s.")
+    ] = None,
+    connect_timeout: Annotated[
+        float | None, time(help=f"Bound on each connection; default {_DEFAULTS.connect_timeout_s:g}s.")
+    ] = None,
+    statement_timeout: Annotated[
+        float | None, time(help=f"Bound on each statement; default {_DEFAULTS.statement_timeout_s:g}s.")
+    ] = None,
+    burst: Annotated[int, count(least=0, most=10, help="Connections opened at once; 0 for none.")] = _DEFAULTS.burst,
     own: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="An application_name that is this service's own; may be repeated."),
+        text(metavar="NAME", help="An application_name that is this service's own; may be repeated."),
     ] = None,
-    show_queries: Annotated[bool, typer.Option("--show-queries", help="Show the text of running queries.")] = False,
+    show_queries: Annotated[bool, flag("--show-queries", help="Show the text of running queries.")] = False,
     as_json: Json = False,
     no_save: NoSave = False,
 ) -> None:
     """Measure a database: what a connection costs, how many it allows, who holds them.
 
-    Read-only, one extra connection at a time but for the burst, none of the last free slots.
+    Read-only. Opens one extra connection at a time but for the burst, and leaves
+    the last free slots alone.
 
-    Examples:  poolsize probe postgresql://app@db/shop    |    poolsize probe @dsn.txt --samples 20
+    For example:
+
+      poolsize probe postgresql://app@db/shop
+      poolsize probe @dsn.txt --samples 20
     """
     options = ProbeOptions(
-        budget_s=seconds(budget) or 0.0,
-        connect_timeout_s=seconds(connect_timeout) or 0.0,
-        statement_timeout_s=seconds(statement_timeout) or 0.0,
+        budget_s=_DEFAULTS.budget_s if budget is None else budget,
+        connect_timeout_s=_DEFAULTS.connect_timeout_s if connect_timeout is None else connect_timeout,
+        statement_timeout_s=_DEFAULTS.statement_timeout_s if statement_timeout is None else statement_timeout,
         samples=samples,
         burst=burst,
         show_queries=show_queries,
@@ -70,14 +81,19 @@ def measure(dsn: Dsn, options: ProbeOptions, *, no_save: bool) -> DatabaseFacts:
     from poolsize.probe.measuring import planned_logins
 
     if dsn.dialect != "sqlite":
-        note(f"Opens at most {planned_logins(options)} connections, one at a time; the server may log each login.")
+        at_once = f" but for {options.burst} at once" if options.burst > 1 else ""
+        note(
+            f"Opens at most {planned_logins(options)} connections, one at a time{at_once}; "
+            "the server may log each login."
+        )
     try:
         with progress() as tell:
             facts = ask(dsn, options, tell)
     except DatabaseError as error:
         if error.facts is not None:
-            report = ErrorReport(code=error.code, message=error.message, next=error.next)
-            keep(msgspec.structs.replace(error.facts, error=report), unless=no_save)
+            from poolsize.cli.failure import report_of  # here: a probe without a failure needs none of it
+
+            keep(msgspec.structs.replace(error.facts, error=report_of(error)), unless=no_save)
         raise
     keep(facts, unless=no_save)
     return facts

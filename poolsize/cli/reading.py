@@ -1,4 +1,4 @@
-"""Options whose text is more than a number: `25%`, `5+10`."""
+"""Options whose text is more than a number: `25%`, `5+10`; and the command line as it can be run again."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import sys
 from typing import Final
 
+from poolsize.cli.masking import masked
 from poolsize.errors import UsageError
 
 SQLALCHEMY_DEFAULT: Final = (5, 10)
@@ -37,6 +38,7 @@ def current_of(text: str | None) -> tuple[int, int] | None:
 
 
 def reproduced(dsn: str | None) -> str:
-    """The command line as it was typed, with "$DATABASE_URL" in the place of a DSN, which may hold a password."""
-    words = ['"$DATABASE_URL"' if word == dsn else shlex.quote(word) for word in sys.argv[1:]]
+    """The command line as it was typed, with "$DATABASE_URL" in the place of a DSN that holds a password."""
+    is_secret = dsn is not None and masked(dsn) != dsn
+    words = ['"$DATABASE_URL"' if is_secret and word == dsn else shlex.quote(word) for word in sys.argv[1:]]
     return " ".join(["poolsize", *words])

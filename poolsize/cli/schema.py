@@ -13,12 +13,17 @@ from poolsize.report.json import schema as schema_of
 
 
 def schema(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(SCHEMAS)}.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help=f"One of {', '.join(SCHEMAS)}.", autocompletion=lambda: list(SCHEMAS)),
+    ],
     as_json: Json = False,  # noqa: ARG001 - the schema is JSON either way
 ) -> None:
     """Print the JSON schema of a document.
 
-    Example:  poolsize schema recommend
+    For example:
+
+      poolsize schema recommend
     """
     if name not in SCHEMAS:
         raise not_one_of("document", name, SCHEMAS)
