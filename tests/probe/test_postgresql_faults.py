@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def names_of_unread(error: DatabaseError) -> set[str]:
     return {entry.name for entry in error.facts.unread}
 
 
+@pytest.fixture
+def quiet() -> Iterator[PostgresServer]:
+    with started_postgres(tls=False) as server:
+        yield server
+
+
 def encrypted(server: PostgresServer) -> str:
     """A role that no pooler of the tests uses, so that every session of it is the probe's."""
     return server.dsn("hostssl", password=server.password)
@@ -65,6 +72,26 @@ def test_a_wrong_password_is_one_sentence(postgres15: PostgresServer, postgres18
         error = refused(server.dsn("scram", password=PASSWORD + "!"), AuthenticationError)
         assert "28P01" in error.message
         assert 'user "scram"' in error.message
+
+
+def test_a_password_from_the_environment_shows_as_little(
+    postgres15: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", PASSWORD + "!")
+    assert "28P01" in refused(postgres15.dsn("scram"), AuthenticationError).message
+
+
+def test_a_password_that_is_not_encoded_is_refused_or_read_whole(quiet: PostgresServer) -> None:
+    """With an `@` in it nobody knows where the host begins; the rest reads as SQLAlchemy has it."""
+    place = f"{quiet.host}:{quiet.port}/app"
+    with pytest.raises(DsnError) as caught:
+        probe(f"postgresql://scram:{PASSWORD}@{place}")
+    assert_no_password(str(caught.value))
+    quiet.create_role("plain", password="s3cr/e?t#5'6")
+    facts = probe(f"postgresql://plain:s3cr/e?t#5'6@{place}", QUICK)
+    assert facts.database is not None
+    assert facts.database.user == "plain"
+    assert_no_password(repr(facts))
 
 
 def test_a_missing_password_says_where_one_may_stand(postgres15: PostgresServer) -> None:
