@@ -53,7 +53,7 @@ def demo(
 def _shown(facts: DatabaseFacts, answer: Recommendation, exports: tuple[Export, ...]) -> str:
     from rich.rule import Rule  # here: --json needs no rich
 
-    from poolsize.report.probe import probe_report
+    from poolsize.report.probe import probe_report  # here: they import rich
     from poolsize.report.recommendation import summary
 
     parts = [

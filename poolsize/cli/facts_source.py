@@ -14,6 +14,7 @@ from poolsize.cli.output import note
 from poolsize.cli.saving import with_history
 from poolsize.datatypes import DatabaseFacts, Finding, StoredProbe
 from poolsize.errors import DsnError, UsageError
+from poolsize.providers import parse_size, provider_facts, stated_facts
 
 if TYPE_CHECKING:
     from poolsize.store import Store
@@ -44,13 +45,9 @@ def facts_for(options: LimitOptions, *, no_save: bool) -> DatabaseFacts | None:
 
         return measure(read_dsn(options.dsn), ProbeOptions(), no_save=no_save)
     if options.max_connections is not None:
-        from poolsize.providers import stated_facts
-
         dialect = options.dialect or "postgresql"
         return stated_facts(options.max_connections, dialect=dialect, reserved=options.reserved)
     if options.provider is not None:
-        from poolsize.providers import parse_size, provider_facts
-
         memory = None if options.db_memory is None else parse_size(options.db_memory)
         return provider_facts(options.provider, memory_bytes=memory, reserved=options.reserved)
     stored = with_history(_stored)
