@@ -10,11 +10,11 @@ import msgspec
 from poolsize.datatypes import Candidate, Predicted, Settings, Verdict
 from poolsize.errors import WorkloadError
 from poolsize.queueing import solve
-from poolsize.recommend.choice import Choice, meets, settle
+from poolsize.recommend.choice import Choice, meets
 from poolsize.recommend.decision import Decision, decide, predicted_of, settings_of
 from poolsize.recommend.limits import held_against
 from poolsize.recommend.pool_load import PoolLoad
-from poolsize.recommend.situation import situate
+from poolsize.recommend.situation import changed
 from poolsize.workers import WORKER_TYPES
 
 SIDE_BY_SIDE: Final = ("gunicorn-sync", "gunicorn-gthread", "uvicorn")
@@ -25,9 +25,9 @@ SQLALCHEMY_TIMEOUT_S: Final = 30.0
 
 def neighbours(decision: Decision) -> tuple[Candidate, ...]:
     """c - 1, c and c + 1, as far as there are such, and what meets the goal where that is another."""
-    if decision.choice is None:
+    c = decision.capacity
+    if c is None:
         return ()
-    c = decision.choice.capacity
     capacities = [(f"c {sign} 1", c + step) for sign, step in (("-", -1), ("+", 1))]
     capacities.insert(1, ("c", c))
     if decision.needed not in (c - 1, c, c + 1):
@@ -41,8 +41,8 @@ def neighbours(decision: Decision) -> tuple[Candidate, ...]:
 
 
 def _at(decision: Decision, label: str, capacity: int) -> Candidate:
-    choice = settle(decision.pool, decision.situation.goal, decision.situation.connect_s.value, capacity)
-    return _candidate(decision, label, choice)
+    choice = decision.choice if capacity == decision.capacity else None
+    return _candidate(decision, label, choice or decision.at(capacity))
 
 
 def _candidate(decision: Decision, label: str, choice: Choice, note: str = "") -> Candidate:
@@ -78,7 +78,7 @@ def _as_worker(decision: Decision, name: str) -> Candidate:
     request = msgspec.structs.replace(situation.request, worker_type=name)
     worker = WORKER_TYPES[name]
     try:
-        other = decide(situate(request, situation.facts))
+        other = decide(changed(situation, request))
     except WorkloadError as error:
         settings = Settings(pool_size=1, max_overflow=0, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)
         each = (worker.threads or 1) / situation.workload.hold_s.value
@@ -91,8 +91,7 @@ def _as_worker(decision: Decision, name: str) -> Candidate:
             verdict="misses_goal",
             note=error.message,
         )
-    choice = other.choice or settle(other.pool, situation.goal, situation.connect_s.value, other.needed)
-    candidate = _candidate(other, name, choice, note=worker.title)
+    candidate = _candidate(other, name, other.choice or other.at(other.needed), note=worker.title)
     return msgspec.structs.replace(candidate, verdict=other.verdict)
 
 

@@ -1,6 +1,6 @@
 """The decision for one pool: capacity, then pool_timeout, then how much of it is worth keeping open.
 
-1. capacity: the fewest connections with P(wait > goal) <= 1 %.
+1. capacity: the fewest connections that carry the load with P(wait > goal) <= 1 %.
 2. pool_timeout: the smallest round value, at least 1 s and ten times the goal, at which few enough requests time
    out. Only if no such value is within the request timeout is the capacity raised.
 3. pool_size: the fewest kept connections at which opening the others costs next to nothing, by SQLAlchemy's rule: a
@@ -18,8 +18,11 @@ from poolsize.datatypes import ServiceLevel
 from poolsize.queueing import Wait, solve
 from poolsize.recommend.pool_load import PoolLoad
 
-_LATE_SHARE: Final = 0.01
+LATE_SHARE: Final = 0.01
 """What a 99th percentile leaves out."""
+_SLOWED_SHARE: Final = 0.01
+"""Threads that wait for a connection come back later, so that a pool far too small would slow them down until hardly
+any waits long. A pool that costs more than 1 % of the stated rate does not carry it: no rate is known better."""
 LEAST_TIMEOUT_S: Final = 1.0
 GOALS_PER_TIMEOUT: Final = 10.0
 """A timeout nearer to the goal than ten times would cut waits that the goal allows for, and one under a second turns
@@ -45,36 +48,33 @@ class Choice:
     wait: Wait
 
 
-def choose(pool: PoolLoad, goal: ServiceLevel, connect_s: float, *, at_most: int | None = None) -> Choice:
-    """The best of at most `at_most` (>= 1, None: any number of) connections; `connect_s` is what opening one costs."""
-    needed = fewest(pool, lambda capacity: _is_quick(pool, goal, capacity))
-    timeouts = _timeouts(goal)
-    if _timeout(pool, goal, needed, timeouts) is None:
-        needed = fewest(pool, lambda capacity: _timeout(pool, goal, capacity, timeouts[-1:]) is not None, start=needed)
-    capacity = needed if at_most is None else min(needed, at_most)
-    return settle(pool, goal, connect_s, capacity)
+def capacity_for(pool: PoolLoad, goal: ServiceLevel, *, near: int | None = None) -> int:
+    """The fewest connections that meet the goal, whatever the limits; `near` is looked at first."""
+    return fewest(pool, lambda capacity: meets(pool, goal, capacity), near=near)
 
 
 def settle(pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int) -> Choice:
-    """Timeout and kept connections for a capacity. Where too many time out whatever the timeout, it is the shortest:
-    in overload a longer one only adds waiting to the same errors."""
-    timeouts = _timeouts(goal)
-    timeout_s = _timeout(pool, goal, capacity, timeouts) or timeouts[0]
+    """Timeout and kept connections for a capacity; `connect_s` is what opening one costs."""
+    timeout_s = timeout_for(pool, goal, capacity)
     pool_size = _worth_keeping(pool, goal, connect_s, capacity, timeout_s)
     wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s, pool_size=pool_size)
     return Choice(capacity, timeout_s, pool_size, wait)
 
 
-def fewest(pool: PoolLoad, suffices: Callable[[int], bool], *, start: int | None = None) -> int:
-    """The smallest capacity within the pool's bounds that suffices; the ceiling when none below it does.
+def fewest(pool: PoolLoad, suffices: Callable[[int], bool], *, near: int | None = None) -> int:
+    """The smallest capacity within the pool's bounds that suffices; the ceiling when none below it does. `near` is
+    looked at first.
 
-    More connections never make a wait longer without a database that slows down, so halving finds it.
+    More connections never make a wait longer without a database that slows down, so doubled steps and then halving
+    find it. It is never looked for where the connections are too few for the load, however long requests wait.
     """
-    low = max(start or pool.floor, 1)
-    high = pool.ceiling or low
-    if pool.ceiling is None:
-        while not suffices(high):
-            low, high = high + 1, high * 2
+    low = max(pool.floor, math.ceil((1.0 - _SLOWED_SHARE) * pool.erlangs), 1)
+    most = pool.ceiling or math.inf
+    if near is not None and low < near <= most and suffices(near) and not suffices(near - 1):
+        return near
+    high, step = low, 1
+    while high < most and not suffices(high):
+        low, high, step = high + 1, int(min(high + step, most)), step * 2
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if suffices(middle) else (middle + 1, high)
@@ -82,13 +82,34 @@ def fewest(pool: PoolLoad, suffices: Callable[[int], bool], *, start: int | None
 
 
 def meets(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
-    """Both goals are within reach of this capacity: the wait, and the timeouts within the request timeout."""
-    is_enough = capacity >= pool.floor
-    return is_enough and _is_quick(pool, goal, capacity) and _timeout(pool, goal, capacity, _timeouts(goal)) is not None
+    """Everything is within reach of this capacity: the load, the wait, and the timeouts within the request timeout."""
+    return capacity >= pool.floor and _is_quick(pool, goal, capacity) and _is_patient(pool, goal, capacity)
 
 
 def _is_quick(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
-    return solve(pool.load, pool.hold, capacity).exceeds(goal.p99_wait_s.value) <= _LATE_SHARE
+    wait = solve(pool.load, pool.hold, capacity)
+    return carries(pool, wait) and wait.exceeds(goal.p99_wait_s.value) <= LATE_SHARE
+
+
+def carries(pool: PoolLoad, wait: Wait) -> bool:
+    """The stated rate gets through."""
+    return wait.throughput_per_s >= (1.0 - _SLOWED_SHARE) * pool.rate_per_s
+
+
+def _is_patient(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
+    """Few enough requests time out with the longest timeout that may be chosen."""
+    return _times_out(pool, capacity, _timeouts(goal)[-1]) <= goal.max_timeouts.value
+
+
+def timeout_for(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> float:
+    """The shortest timeout at which few enough requests time out. Where too many do whatever the timeout, the
+    shortest of all: in overload a longer one only adds waiting to the same errors."""
+    timeouts, most = _timeouts(goal), goal.max_timeouts.value
+    return next((timeout_s for timeout_s in timeouts if _times_out(pool, capacity, timeout_s) <= most), timeouts[0])
+
+
+def _times_out(pool: PoolLoad, capacity: int, timeout_s: float) -> float:
+    return solve(pool.load, pool.hold, capacity, timeout_s=timeout_s).timeout_probability
 
 
 def _timeouts(goal: ServiceLevel) -> tuple[float, ...]:
@@ -96,15 +117,6 @@ def _timeouts(goal: ServiceLevel) -> tuple[float, ...]:
     least = max(LEAST_TIMEOUT_S, GOALS_PER_TIMEOUT * goal.p99_wait_s.value)
     most = goal.request_timeout_s.value
     return tuple(t for t in _ROUND_TIMEOUTS_S if least <= t <= most) or (min(least, most),)
-
-
-def _timeout(pool: PoolLoad, goal: ServiceLevel, capacity: int, timeouts: tuple[float, ...]) -> float | None:
-    """The shortest of them at which few enough requests time out."""
-    for timeout_s in timeouts:
-        wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s)
-        if wait.timeout_probability <= goal.max_timeouts.value:
-            return timeout_s
-    return None
 
 
 def _worth_keeping(pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int, timeout_s: float) -> int:
@@ -127,7 +139,8 @@ def holds_up_to(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> float:
     at no rate. Threads that have a connection each never wait: their bound is the rate at which they never rest."""
     if pool.ceiling is not None and capacity >= pool.ceiling:
         return pool.ceiling / pool.hold.mean_s
-    low, high = 0.0, capacity / pool.hold.mean_s
+    is_met, most = meets(pool, goal, capacity), capacity / pool.hold.mean_s
+    low, high = (pool.rate_per_s, max(pool.rate_per_s, most)) if is_met else (0.0, min(pool.rate_per_s, most))
     for _ in range(math.ceil(math.log2(1e4))):
         middle = (low + high) / 2
         low, high = (middle, high) if meets(pool.at_rate(middle), goal, capacity) else (low, middle)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from poolsize.datatypes import Layer, LimitCheck, Predicted, Settings, Verdict
-from poolsize.recommend.choice import Choice, choose, holds_up_to, settle
+from poolsize.recommend.choice import Choice, capacity_for, holds_up_to, settle
 from poolsize.recommend.lifetime import pre_ping, recycle_s
 from poolsize.recommend.limits import WRITER_LAYER, binding, held_against, layers_of, most_that_fit, writer_checks
 from poolsize.recommend.pool_load import PoolLoad, pool_load
@@ -22,17 +23,31 @@ class Decision:
     layers: tuple[Layer, ...]
     needed: int
     """The capacity that meets the goal, whatever the limits."""
-    choice: Choice | None
+    capacity: int | None
     """The best that fits; None when not even one connection per pool does."""
     fixed_checks: tuple[LimitCheck, ...]
     """Limits that no capacity of the pools changes: a pooler's server connections, SQLite's writer."""
     verdict: Verdict
 
+    @cached_property
+    def choice(self) -> Choice | None:
+        """That capacity with its timeout and kept connections. Found when asked for, since most decisions are made
+        only to see whether another is the same."""
+        return self.at(self.capacity) if self.capacity is not None else None
+
+    def at(self, capacity: int) -> Choice:
+        """Any capacity, settled."""
+        return settle(self.pool, self.situation.goal, self.situation.connect_s.value, capacity)
+
+    @property
+    def summed(self) -> int:
+        """The capacity whose worst case is held against the limits: the one that fits, or what would meet the goal."""
+        return self.capacity if self.capacity is not None and self.verdict == "fits" else self.needed
+
     @property
     def checks(self) -> tuple[LimitCheck, ...]:
         """The worst case of the settings, or where they were cut down to fit, of what meets the goal."""
-        capacity = self.choice.capacity if self.choice and self.verdict == "fits" else self.needed
-        return (*held_against(self.layers, self.situation.deployment, capacity), *self.fixed_checks)
+        return (*held_against(self.layers, self.situation.deployment, self.summed), *self.fixed_checks)
 
     @property
     def binding(self) -> LimitCheck | None:
@@ -40,48 +55,35 @@ class Decision:
 
     @property
     def worst_case(self) -> int | None:
-        return self.situation.deployment.worst_case(self.choice.capacity) if self.choice else None
+        return self.situation.deployment.worst_case(self.capacity) if self.capacity is not None else None
 
     @property
     def settings(self) -> Settings | None:
         return settings_of(self.choice, self.situation) if self.choice else None
 
 
-def decide(situation: Situation) -> Decision:
-    """Raises WorkloadError when the threads cannot make so many checkouts."""
+def decide(situation: Situation, *, near: int | None = None) -> Decision:
+    """`near` is a capacity that may well be the answer, where a like situation was decided before.
+
+    Raises WorkloadError when the threads cannot make so many checkouts.
+    """
     pool = pool_load(situation.workload, situation.deployment)
     layers = layers_of(situation)
     room = most_that_fit(layers, situation.deployment)
-    wanted = _wanted(pool, situation)
-    fits = room is None or wanted.capacity <= room
-    choice = wanted if fits else _best_within(pool, situation, room or 0)
+    needed = capacity_for(pool, situation.goal, near=near)
+    fits = room is None or needed <= room
+    capacity = needed if fits else (room or None)
     fixed = (*pooler_checks(situation), *writer_checks(situation))
-    return Decision(
-        situation, pool, layers, wanted.capacity, choice, fixed, _verdict(situation, choice, fixed, fits=fits)
-    )
+    return Decision(situation, pool, layers, needed, capacity, fixed, _verdict(situation, capacity, fixed, fits=fits))
 
 
-def _verdict(situation: Situation, choice: Choice | None, fixed: tuple[LimitCheck, ...], *, fits: bool) -> Verdict:
+def _verdict(situation: Situation, capacity: int | None, fixed: tuple[LimitCheck, ...], *, fits: bool) -> Verdict:
     if situation.assumed_workload:  # nobody stated it, so only no room at all is a no
-        return "fits" if choice else "does_not_fit"
+        return "fits" if capacity else "does_not_fit"
     broken = {check.name for check in fixed if check.margin < 0}
     if WRITER_LAYER in broken:
         return "misses_goal"
     return "fits" if fits and not broken else "does_not_fit"
-
-
-def _wanted(pool: PoolLoad, situation: Situation) -> Choice:
-    """What meets the goal. Where a finished request needs a thread to give its connection back, fewer connections
-    than threads can stall, so that there it is one for each."""
-    if situation.deployment.release_needs_thread and pool.ceiling is not None:
-        return settle(pool, situation.goal, situation.connect_s.value, pool.ceiling)
-    return choose(pool, situation.goal, situation.connect_s.value)
-
-
-def _best_within(pool: PoolLoad, situation: Situation, room: int) -> Choice | None:
-    if room < 1:
-        return None
-    return settle(pool, situation.goal, situation.connect_s.value, room)
 
 
 def settings_of(choice: Choice, situation: Situation) -> Settings:

@@ -41,8 +41,7 @@ def _default_facts() -> DatabaseFacts:
 def _document(decision: Decision) -> Recommendation:
     situation = decision.situation
     facts, deployment, choice = situation.facts, situation.deployment, decision.choice
-    capacity = choice.capacity if choice and decision.verdict == "fits" else decision.needed
-    found = ranges(decision)
+    found, scope = ranges(decision), compare_scopes(decision)
     binding = decision.binding
     return Recommendation(
         poolsize_version=__version__,
@@ -54,7 +53,7 @@ def _document(decision: Decision) -> Recommendation:
         deployment=deployment,
         database=facts.database,
         worst_case=decision.worst_case,
-        worst_case_sum=deployment.worst_case_sum(capacity),
+        worst_case_sum=deployment.worst_case_sum(decision.summed),
         limits=decision.checks,
         binding=binding.name if binding else None,
         limits_source=facts.limits.source if facts.limits else "",
@@ -63,11 +62,11 @@ def _document(decision: Decision) -> Recommendation:
         neighbours=neighbours(decision),
         alternatives=alternatives(decision),
         current=current(decision),
-        scope=compare_scopes(decision),
+        scope=scope,
         ranges=found,
         breaks_first=breaks_first(decision, found),
-        ways_to_fit=ways_to_fit(decision),
-        memory_bytes=connection_memory(facts).bytes * deployment.worst_case(capacity),
+        ways_to_fit=ways_to_fit(decision, scope),
+        memory_bytes=connection_memory(facts).bytes * deployment.worst_case(decision.summed),
         workings=workings_of(decision),
         assumed_workload=situation.assumed_workload,
         next=_NEXT,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from poolsize.datatypes import Finding, SessionGroup, Severity
 from poolsize.queueing import Closed
 from poolsize.recommend.candidates import is_unlimited
-from poolsize.recommend.choice import fewest, meets
+from poolsize.recommend.choice import capacity_for
 from poolsize.recommend.decision import Decision
+from poolsize.recommend.pool_load import nested_floor
 from poolsize.recommend.shared import shared_pool
 from poolsize.units import duration, plural
 
@@ -87,18 +89,19 @@ def _is_forgotten(group: SessionGroup) -> bool:
 
 
 def _needs_thread(decision: Decision) -> Iterator[Finding]:
-    worker, threads = decision.situation.worker, decision.pool.ceiling
-    deployment = decision.situation.deployment
-    if not worker.release_needs_thread or threads is None:
+    worker, deployment = decision.situation.worker, decision.situation.deployment
+    threads, ceiling = deployment.threads, decision.pool.ceiling
+    if not worker.release_needs_thread or threads is None or ceiling is None:
         return
-    small = fewest(decision.pool, lambda capacity: meets(decision.pool, decision.situation.goal, capacity))
+    unhindered = replace(decision.pool, floor=nested_floor(threads, deployment.checkouts_per_request))
+    small = capacity_for(unhindered, decision.situation.goal)
     yield Finding(
         code="PS303",
         severity="warning" if decision.verdict == "fits" else "blocking",
         message=f"A finished request of {worker.name} needs a thread to give its connection back. From connections + "
         f"threads requests at once in a process, here {2 * threads}, all threads can wait in the pool and none is left "
         "for that: everything stalls until pool_timeout. Fewer connections than threads make it sooner.",
-        remedy=f"One connection for each thread (worst case {deployment.worst_case(threads)}) makes it rare; what "
+        remedy=f"One connection for each thread (worst case {deployment.worst_case(ceiling)}) makes it rare; what "
         f"prevents it, and needs only {small} connections (worst case {deployment.worst_case(small)}), is "
         f"{worker.release_remedy}.",
     )
@@ -128,12 +131,12 @@ def _present_settings(decision: Decision) -> Iterator[Finding]:
 
 
 def _assumed_need(decision: Decision) -> Iterator[Finding]:
-    choice = decision.choice
-    if decision.situation.assumed_workload and choice is not None and choice.capacity < decision.needed:
+    capacity = decision.capacity
+    if decision.situation.assumed_workload and capacity is not None and capacity < decision.needed:
         yield Finding(
             code="PS403",
             severity="warning",
-            message=f"The assumed workload would want {decision.needed} connections a pool, and {choice.capacity} fit.",
+            message=f"The assumed workload would want {decision.needed} connections a pool, and {capacity} fit.",
             remedy="State --rate and --hold, or --request-rate and --request-time.",
         )
 

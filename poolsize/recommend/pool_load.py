@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Final
 
 from poolsize.datatypes import Deployment, Workload
 from poolsize.errors import WorkloadError
 from poolsize.queueing import Closed, Hold, Load, Open
+
+_MOST_CONNECTIONS: Final = 262_143
+"""The largest max_connections of any server here: PostgreSQL's (18, guc_parameters.dat and MAX_BACKENDS)."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class PoolLoad:
     load: Load
     hold: Hold
     floor: int
-    """The least capacity that cannot deadlock: threads × (connections per request - 1) + 1."""
+    """The least capacity at which requests cannot block each other."""
     ceiling: int | None
     """The most connections that its threads can hold at once; None: no bound."""
 
@@ -59,26 +63,45 @@ def pool_load(workload: Workload, deployment: Deployment) -> PoolLoad:
     rate = total_rate_per_s(workload, deployment)
     per_pool = rate / (deployment.instances * deployment.processes) * deployment.skew / deployment.pools
     hold = Hold(workload.hold_s.value, workload.hold_scv.value if workload.hold_scv else 1.0)
+    _check_size(rate, hold)
     if deployment.threads is None:
         return PoolLoad(Open(per_pool), hold, floor=1, ceiling=None)
     return _threads(per_pool, hold, deployment, deployment.threads)
+
+
+def nested_floor(threads: int, checkouts_per_request: int) -> int:
+    """So many connections that one of the threads has all it needs when each of the others waits for its last."""
+    return threads * (checkouts_per_request - 1) + 1
+
+
+def _check_size(rate_per_s: float, hold: Hold) -> None:
+    busy = rate_per_s * hold.mean_s
+    if busy > _MOST_CONNECTIONS:
+        raise WorkloadError(
+            f"{rate_per_s:.4g} checkouts/s of {hold.mean_s:g} s each keep {busy:.3g} connections busy, and no server "
+            f"has more than {_MOST_CONNECTIONS}: one of the two numbers is wrong, or in another unit."
+        )
 
 
 def _threads(rate_per_s: float, hold: Hold, deployment: Deployment, threads: int) -> PoolLoad:
     sources = threads * deployment.checkouts_per_request
     think = sources / rate_per_s - hold.mean_s
     if think <= 0:
-        raise _too_few_threads(rate_per_s, hold, deployment, sources)
-    floor = threads * (deployment.checkouts_per_request - 1) + 1
+        raise _too_few_threads(rate_per_s, hold, deployment, threads)
+    # Where a finished request needs a thread to give its connection back, fewer connections than threads can stall.
+    floor = sources if deployment.release_needs_thread else nested_floor(threads, deployment.checkouts_per_request)
     return PoolLoad(Closed(sources, think), hold, floor, sources)
 
 
-def _too_few_threads(rate_per_s: float, hold: Hold, deployment: Deployment, sources: int) -> WorkloadError:
+def _too_few_threads(rate_per_s: float, hold: Hold, deployment: Deployment, threads: int) -> WorkloadError:
+    held = deployment.checkouts_per_request
+    sources = threads * held
     needed = math.floor(rate_per_s * hold.mean_s / sources * deployment.processes) + 1
     busiest = " in the busiest process" if deployment.skew > 1 else ""
-    subject = "One thread that holds" if sources == 1 else f"{sources} threads that hold"
+    subject = "One thread that holds" if threads == 1 else f"{threads} threads that hold"
+    what = "a connection" if held == 1 else f"{held} connections"
     return WorkloadError(
-        f"{subject} a connection for {hold.mean_s:g} s at a time can make at most {sources / hold.mean_s:.4g} "
+        f"{subject} {what} for {hold.mean_s:g} s at a time can make at most {sources / hold.mean_s:.4g} "
         f"checkouts/s, and {rate_per_s:.4g}/s come to each pool{busiest}: no pool size helps, only at least {needed} "
         "processes per instance, more threads, or a shorter hold."
     )

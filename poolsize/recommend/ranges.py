@@ -10,9 +10,10 @@ import msgspec
 
 from poolsize.datatypes import Request, StableRange, Verdict
 from poolsize.errors import PoolsizeError
+from poolsize.recommend.choice import timeout_for
 from poolsize.recommend.decision import Decision, decide
 from poolsize.recommend.pool_load import total_rate_per_s
-from poolsize.recommend.situation import Situation, situate, with_hold
+from poolsize.recommend.situation import Situation, changed, with_hold
 
 _FARTHEST: Final = 16.0
 """No bound is looked for beyond sixteen times an input: a load that grew so far is another service."""
@@ -79,12 +80,13 @@ def _field(request: Request, name: str) -> Callable[[float], Request]:
     return lambda value: msgspec.structs.replace(request, **{name: value})
 
 
-_Answer = tuple[int, float, Verdict] | None
+_Answer = tuple[int, float, Verdict]
 
 
 def _answer(decision: Decision) -> _Answer:
-    choice = decision.choice
-    return (choice.capacity, choice.pool_timeout_s, decision.verdict) if choice else (0, 0.0, decision.verdict)
+    if decision.capacity is None:
+        return 0, 0.0, decision.verdict
+    return decision.capacity, timeout_for(decision.pool, decision.situation.goal, decision.capacity), decision.verdict
 
 
 def _bound(decision: Decision, one: _Input, farthest: float) -> float | None:
@@ -93,7 +95,10 @@ def _bound(decision: Decision, one: _Input, farthest: float) -> float | None:
 
     def same(factor: float) -> bool:
         try:
-            return _answer(decide(situate(one.stated(one.value * factor), decision.situation.facts))) == expected
+            return (
+                _answer(decide(changed(decision.situation, one.stated(one.value * factor)), near=decision.needed))
+                == expected
+            )
         except PoolsizeError:
             return False
 

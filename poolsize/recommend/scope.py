@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from poolsize.datatypes import PoolerSettings, ScopeComparison, Settings
 from poolsize.queueing import solve
-from poolsize.recommend.choice import Choice, fewest
+from poolsize.recommend.choice import Choice, capacity_for, fewest, settle
 from poolsize.recommend.decision import Decision, predicted_of, settings_of
-from poolsize.recommend.shared import choose_shared, shared_pool
+from poolsize.recommend.shared import shared_pool
 
 _RESERVE_SHARE: Final = 0.25
 """A quarter more for a burst, after clients have waited for half of the query_wait_timeout."""
@@ -33,7 +33,8 @@ def compare_scopes(decision: Decision) -> ScopeComparison | None:
         return None
     if situation.deployment.peak_pools == 1:
         return None
-    shared = choose_shared(situation)
+    pool = shared_pool(situation)
+    shared = settle(pool, situation.goal, situation.connect_s.value, capacity_for(pool, situation.goal))
     room = min((layer.available for layer in decision.layers), default=None)
     pooler = _pooler(decision, shared, room)
     connections = pooler.default_pool_size + pooler.reserve_pool_size
@@ -43,7 +44,7 @@ def compare_scopes(decision: Decision) -> ScopeComparison | None:
         reason=reason,
         per_process_connections=situation.deployment.worst_case(decision.needed),
         shared_connections=connections,
-        shared_predicted=predicted_of(shared, shared_pool(situation), situation, pools=1),
+        shared_predicted=predicted_of(shared, pool, situation, pools=1),
         pooler=pooler,
     )
 

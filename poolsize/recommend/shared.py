@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from poolsize.datatypes import LimitCheck
 from poolsize.queueing import Closed, Hold, Open
-from poolsize.recommend.choice import Choice, choose
+from poolsize.recommend.choice import capacity_for
 from poolsize.recommend.limits import server_pool_layers
 from poolsize.recommend.pool_load import PoolLoad, total_rate_per_s
 from poolsize.recommend.situation import Situation
@@ -23,17 +23,12 @@ def shared_pool(situation: Situation) -> PoolLoad:
     return PoolLoad(Closed(sources, sources / rate - hold.mean_s), hold, threads * (held - 1) + 1, sources)
 
 
-def choose_shared(situation: Situation) -> Choice:
-    """The settings of that pool for the same goal."""
-    return choose(shared_pool(situation), situation.goal, situation.connect_s.value)
-
-
 def pooler_checks(situation: Situation) -> tuple[LimitCheck, ...]:
     """Behind a pooler: the server connections that the service needs of it, against what it has."""
     layers = server_pool_layers(situation)
     if not layers:
         return ()
-    needed = choose_shared(situation).capacity
+    needed = capacity_for(shared_pool(situation), situation.goal)
     return tuple(
         LimitCheck(name=layer.name, limit=layer.limit, others=layer.others or 0, demand=needed, source=layer.setting)
         for layer in layers

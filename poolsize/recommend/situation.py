@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -36,6 +36,8 @@ class Situation:
 
     request: Request
     facts: DatabaseFacts
+    profile: Profile
+    """As it was read, so that nothing is read again for the same situation with another number."""
     worker: WorkerType
     deployment: Deployment
     workload: Workload
@@ -49,14 +51,24 @@ class Situation:
 
 def situate(request: Request, facts: DatabaseFacts) -> Situation:
     """Raises UsageError and WorkloadError for options that are impossible or contradict each other."""
+    return _situated(request, facts, profile(request.profile or DEFAULT_PROFILE))
+
+
+def changed(situation: Situation, request: Request) -> Situation:
+    """The same facts and profile under a request with other numbers; what was assumed is still assumed."""
+    other = _situated(request, situation.facts, situation.profile)
+    return replace(other, assumed_workload=situation.assumed_workload)
+
+
+def _situated(request: Request, facts: DatabaseFacts, chosen: Profile) -> Situation:
     _check_counts(request)
-    chosen = profile(request.profile or DEFAULT_PROFILE)
     worker = worker_type(request.worker_type or _default_worker(request, chosen))
     deployment = _deployment(request, worker, chosen)
     workload = resolve_workload(request, chosen, deployment)
     return Situation(
         request=request,
         facts=facts,
+        profile=chosen,
         worker=worker,
         deployment=deployment,
         workload=workload,

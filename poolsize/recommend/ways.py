@@ -6,26 +6,25 @@ from typing import Final
 
 import msgspec
 
-from poolsize.datatypes import Request, Way
+from poolsize.datatypes import Request, ScopeComparison, Way
 from poolsize.errors import PoolsizeError
 from poolsize.recommend.decision import Decision, decide
 from poolsize.recommend.limits import WRITER_LAYER
 from poolsize.recommend.memory import connection_memory
-from poolsize.recommend.scope import compare_scopes
-from poolsize.recommend.situation import situate, with_hold
+from poolsize.recommend.situation import changed, with_hold
 
 _SHORTEST: Final = 1e-3
 """No hold is asked for that is a thousandth of the present one."""
 _PRECISION: Final = 1.02
 
 
-def ways_to_fit(decision: Decision) -> tuple[Way, ...]:
+def ways_to_fit(decision: Decision, scope: ScopeComparison | None) -> tuple[Way, ...]:
     """Nothing when it fits already."""
-    if decision.verdict == "fits" and decision.choice and decision.choice.capacity == decision.needed:
+    if decision.verdict == "fits" and decision.capacity == decision.needed:
         return ()
     if any(check.name == WRITER_LAYER and check.margin < 0 for check in decision.fixed_checks):
         return _for_one_writer(decision)
-    return (*_pooler(decision), *_hold(decision), *_processes(decision), *_slots(decision))
+    return (*_pooler(scope), *_hold(decision), *_processes(decision), *_slots(decision))
 
 
 def _for_one_writer(decision: Decision) -> tuple[Way, ...]:
@@ -36,8 +35,7 @@ def _for_one_writer(decision: Decision) -> tuple[Way, ...]:
     )
 
 
-def _pooler(decision: Decision) -> tuple[Way, ...]:
-    scope = compare_scopes(decision)
+def _pooler(scope: ScopeComparison | None) -> tuple[Way, ...]:
     if scope is None or scope.recommended == "per process":
         return ()
     return (Way(change="put one PgBouncer in front of all", number=scope.shared_connections, unit="connections"),)
@@ -94,7 +92,7 @@ def _slots(decision: Decision) -> tuple[Way, ...]:
 
 def _fits(decision: Decision, request: Request) -> bool:
     try:
-        other = decide(situate(request, decision.situation.facts))
+        other = decide(changed(decision.situation, request), near=decision.needed)
     except PoolsizeError:
         return False
-    return other.verdict == "fits" and other.choice is not None and other.choice.capacity == other.needed
+    return other.verdict == "fits" and other.capacity == other.needed

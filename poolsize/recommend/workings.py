@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolsize.queueing import Closed, solve
+from poolsize.recommend.choice import LATE_SHARE, carries
 from poolsize.recommend.decision import Decision
 from poolsize.recommend.pool_load import total_rate_per_s
 from poolsize.units import duration, plural
@@ -45,13 +46,27 @@ def _capacity(decision: Decision) -> Iterator[str]:
         for capacity in range(first, decision.needed + 1)
     ]
     yield f"P(wait > {duration(goal)}) with so many connections: " + ", ".join(steps) + " (1 % is the goal)"
-    if pool.floor > 1:
+    yield from _carried(decision, first)
+    if decision.situation.deployment.checkouts_per_request > 1:
         yield (
             f"At least {pool.floor} connections, or requests that hold one and want another can block each other "
             "for good: threads × (connections per request - 1) + 1"
         )
     if decision.situation.deployment.release_needs_thread:
         yield f"One connection for each of {pool.ceiling} threads: a finished request needs a thread to give its back"
+
+
+def _carried(decision: Decision, first: int) -> Iterator[str]:
+    """Where one connection less would keep waits short only because it slows the threads down."""
+    pool, goal = decision.pool, decision.situation.goal.p99_wait_s.value
+    less, more = (solve(pool.load, pool.hold, max(c, 1)) for c in (decision.needed - 1, decision.needed))
+    if decision.needed <= first or less.exceeds(goal) > LATE_SHARE or carries(pool, less):
+        return
+    shares = [wait.throughput_per_s / pool.rate_per_s * 100 for wait in (less, more)]
+    yield (
+        f"Share of {pool.rate_per_s:.4g}/s that gets through with {decision.needed - 1}: {shares[0]:.1f} %, with "
+        f"{decision.needed}: {shares[1]:.1f} % (99 % is the least)"
+    )
 
 
 def _kept(decision: Decision) -> Iterator[str]:
@@ -72,8 +87,7 @@ def _kept(decision: Decision) -> Iterator[str]:
 
 def _sum(decision: Decision) -> Iterator[str]:
     deployment = decision.situation.deployment
-    capacity = decision.choice.capacity if decision.choice else decision.needed
-    yield f"Worst case: {deployment.worst_case_sum(capacity)}"
+    yield f"Worst case: {deployment.worst_case_sum(decision.summed)}"
     for check in decision.checks:
         yield (
             f"{check.name}: {check.demand:g} of {check.limit:g} - {check.others:g} others = "
