@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 import platformdirs
 import sqlalchemy as sa
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from poolsize.datatypes import DatabaseFacts, Layer, Recommendation, StoredProbe, StoredRecommendation, limits_of
@@ -36,7 +37,8 @@ _DOCUMENTS = sa.Table(
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("target", sa.String(500), nullable=False),
     sa.Column("saved_at", sa.String(20), nullable=False),
-    sa.Column("document", sa.Text(2**24 - 1), nullable=False),
+    # A text of 64 KB, which is MySQL's, would cut a probe with many sessions short.
+    sa.Column("document", sa.Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb"), nullable=False),
 )
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from poolsize.datatypes import (
@@ -15,12 +16,14 @@ from poolsize.datatypes import (
     DatabaseFacts,
     Layer,
     Recommendation,
+    SessionGroup,
     Settings,
     limits_of,
 )
 from poolsize.errors import FileError
 from poolsize.history import history
 from poolsize.store import Store, open_store
+from tests.servers import MariaDbServer, PostgresServer
 
 TARGET = "postgresql://app:***@db.example.com/shop"
 
@@ -165,15 +168,33 @@ def test_a_store_that_refuses_the_login_does_not_show_the_password(closed_port: 
     assert "could not be opened" in str(caught.value)
 
 
-def test_postgresql_can_be_the_store(postgres15: PostgresServer) -> None:
-    url = postgres15.admin_dsn.replace("postgresql://", "postgresql+psycopg://")
+def keeps_and_finds(url: str) -> None:
+    """Two probes, one of them longer than the 64 KB of MySQL's TEXT."""
     store = Store(url)
     number = store.save(facts(4))
-    assert store.save(facts(5)) == number + 1
+    many = tuple(SessionGroup(application=f"app {n}", user="u" * 60, address=None, count=1) for n in range(1000))
+    assert store.save(msgspec.structs.replace(facts(5), sessions=many)) > number
     stored = Store(url).latest_probe(TARGET)
     assert stored is not None
     assert stored.facts.limits is not None
     assert stored.facts.limits.other_connections == 5
+    assert stored.facts.sessions == many
+
+
+def test_postgresql_can_be_the_store(postgres15: PostgresServer) -> None:
+    postgres15.create_database("history", "OWNER scram")
+    try:
+        url = postgres15.dsn("scram", password=postgres15.password, database="history")
+        keeps_and_finds(url.replace("postgresql://", "postgresql+psycopg://"))
+    finally:
+        postgres15.run("DROP DATABASE history WITH (FORCE)")
+
+
+def test_mariadb_can_be_the_store(mariadb: MariaDbServer) -> None:
+    try:
+        keeps_and_finds(mariadb.dsn().replace("mysql://", "mysql+pymysql://"))
+    finally:
+        mariadb.run("DROP TABLE shop.poolsize_documents", "DROP TABLE shop.poolsize_schema")
 
 
 def test_the_default_store_is_in_the_users_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
