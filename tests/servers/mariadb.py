@@ -82,10 +82,12 @@ def started_mariadb() -> Iterator[MariaDbServer]:
 
 def _start(server: MariaDbServer, program: Path, owner: str | None) -> subprocess.Popen[bytes]:
     data, user = f"--datadir={server.folder / 'data'}", f"--user={owner or getpass.getuser()}"
-    installer = ["mariadb-install-db", "--no-defaults", data, user, "--skip-test-db"]
+    # Two servers that start at once would delete each other's temporary tables in /tmp.
+    temporary = f"--tmpdir={server.folder}"
+    installer = ["mariadb-install-db", "--no-defaults", data, user, temporary, "--skip-test-db"]
     process.run([*installer, "--auth-root-authentication-method=normal"], server.folder, owner)
     return process.launch(
-        [program, "--no-defaults", data, user, f"--port={server.port}", f"--socket={server.folder / 's'}",
+        [program, "--no-defaults", data, user, temporary, f"--port={server.port}", f"--socket={server.folder / 's'}",
          f"--bind-address={server.host}", "--skip-name-resolve", f"--max-connections={MAX_CONNECTIONS}",
          "--innodb-flush-log-at-trx-commit=0",
          f"--ssl-cert={server.folder / 'server.crt'}", f"--ssl-key={server.folder / 'server.key'}"],
