@@ -27,7 +27,9 @@ def export(
     source: Annotated[
         str | None, text("--from", metavar="FILE", help="What `recommend --json` printed; `-` for stdin.")
     ] = None,
-    output: Annotated[str | None, text("--output", "-o", metavar="FILE", help="Write it to this file.")] = None,
+    output: Annotated[
+        str | None, text("--output", "-o", metavar="FILE", help="Write it to this file; `-` is stdout.")
+    ] = None,
     force: Annotated[bool, flag("--force", help="Overwrite the file if it exists.")] = False,
     shared: Annotated[bool, flag("--shared", help="For an application behind the one shared PgBouncer.")] = False,
     pgbouncer_version: Annotated[
@@ -45,11 +47,12 @@ def export(
     """
     answer = _read(source) if source is not None else _last()
     rendered = render(target, answer, shared=shared, pgbouncer_version=pgbouncer_version)
-    if output is not None:
-        write_whole(Path(output), rendered, overwrite=force)
-        note(f"Written to {output}.")
-    document = Export(poolsize_version=__version__, export_target=target, text=rendered, file=output)
-    emit(document, rendered if output is None else "", as_json=as_json)
+    file = None if output == "-" else output
+    if file is not None:
+        write_whole(Path(file), rendered, overwrite=force)
+        note(f"Written to {file}.")
+    document = Export(poolsize_version=__version__, export_target=target, text=rendered, file=file)
+    emit(document, rendered if file is None else "", as_json=as_json)
 
 
 def _last() -> Recommendation:
@@ -64,10 +67,17 @@ def _last() -> Recommendation:
 
 
 def _read(source: str) -> Recommendation:
+    name = "stdin" if source == "-" else f"The file {source}"
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        return msgspec.json.decode(data, type=Recommendation)
+        answer = msgspec.json.decode(data, type=Recommendation)
     except OSError as error:
-        raise FileError(f"The file {source} cannot be read: {error.strerror or error}.") from None
+        raise FileError(f"{name} cannot be read: {error.strerror or error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FileError(f"{source} is not what `poolsize recommend --json` prints: {error}.") from None
+        raise FileError(f"{name} does not hold what `poolsize recommend --json` prints: {error}.") from None
+    if (answer.command, answer.schema_version) != (Recommendation().command, Recommendation().schema_version):
+        raise FileError(
+            f"{name} holds version {answer.schema_version} of the document of `poolsize {answer.command}`, not "
+            f"version {Recommendation().schema_version} of that of `poolsize recommend`."
+        )
+    return answer
