@@ -47,7 +47,8 @@ def _summary(document: DatabaseFacts | Recommendation) -> str:
         return f"{document.verdict}: {size}, worst case {document.worst_case}"
     limits, connect = document.limits, document.connect
     parts = []
-    if limits is not None and limits.available_connections is not None:
+    is_file = document.database is not None and document.database.dialect == "sqlite"  # whose limit is its writer
+    if limits is not None and limits.available_connections is not None and not is_file:
         parts.append(f"{limits.available_connections} of {limits.usable_connections} connections available")
     if connect is not None:
         parts.append(f"a connection costs {connect.p50_s * 1000:.1f} ms")

@@ -8,14 +8,19 @@ from typing import Final
 from poolsize.errors import UsageError
 
 _SECONDS_PER: Final = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_LONG_S: Final = 7200.0
+"""From two hours on nobody counts in seconds."""
 _DURATION: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zµ]+)\s*", re.IGNORECASE)
 
 
 def duration(seconds: float) -> str:
-    """Three digits in the unit that needs few zeros: `350 µs`, `20 ms`, `1.5 s`."""
-    if seconds < 1e-3:
-        return f"{seconds * 1e6:.3g} µs"
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.4g} s"
+    """Three digits in the unit that needs few zeros: `350 µs`, `20 ms`, `1.5 s`, `8 h`."""
+    rounded = float(f"{seconds:.3g}")  # or 999.9 ms would be 1e+03 ms
+    if rounded < 1e-3:
+        return f"{rounded * 1e6:.3g} µs"
+    if rounded < 1:
+        return f"{rounded * 1e3:.3g} ms"
+    return f"{seconds:.4g} s" if rounded < _LONG_S else f"{seconds / 3600:.3g} h"
 
 
 def parse_duration(text: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +13,8 @@ from poolsize.datatypes import ConnectCost, Database, DatabaseFacts, Limits, Ses
 from poolsize.units import duration, plural
 
 _STYLES = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
+_INDENT = (0, 0, 0, 6)
+"""Below the sentence that it belongs to, whose code has five letters."""
 
 
 def probe_report(facts: DatabaseFacts) -> RenderableType:
@@ -24,13 +27,13 @@ def probe_report(facts: DatabaseFacts) -> RenderableType:
         parts += [Text(), *_cost(facts.connect)]
     parts += _round_trips(facts)
     if facts.limits is not None:
-        parts += [Text(), *_limits(facts.limits)]
+        parts += [Text(), *_limits(facts.limits, dialect=facts.database.dialect if facts.database else "")]
     if facts.sessions:
         parts += [Text(), _sessions(facts.sessions)]
     parts += _server(facts)
     parts += _findings(facts)
     if facts.next:
-        parts.append(Text(f"\nNext: {'   '.join(facts.next)}", style="cyan"))
+        parts.append(Text(f"\nNext: {', or '.join(facts.next)}", style="cyan"))
     return Group(*parts)
 
 
@@ -101,24 +104,25 @@ def _round_trips(facts: DatabaseFacts) -> Iterator[Text]:
         yield Text(f"  round trip of a statement {duration(facts.round_trip_s)}{more}")
 
 
-def _limits(limits: Limits) -> Iterator[RenderableType]:
+def _limits(limits: Limits, *, dialect: str) -> Iterator[RenderableType]:
+    if dialect == "sqlite":  # one writer is no number of connections, and readers have no limit
+        yield from (Text(f"{layer.setting}, and any number read.") for layer in limits.layers)
+        return
     if limits.available_connections is not None:
+        available = limits.available_connections
         yield Text(
-            f"{limits.available_connections} connections are available to this service, "
-            f"{limits.free_connections} are free now"
+            f"{plural(available, 'connection')} {'is' if available == 1 else 'are'} available to this service, "
+            f"{limits.free_connections} free now"
         )
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("  layer")
-    for title in ("limit", "others", "available", "used", "free"):
-        table.add_column(title, justify="right")
-    table.add_column("")
+    width = max((len(layer.name) for layer in limits.layers), default=0)
+    yield Text(f"  {'layer':{width}}  limit  others  available   used   free", style="dim")
     for layer in limits.layers:
         others = "?" if layer.others is None else str(layer.others)
         used = "?" if layer.used is None else str(layer.used)
-        table.add_row(
-            f"  {layer.name}", str(layer.limit), others, str(layer.available), used, str(layer.free), layer.setting
+        yield Text(
+            f"  {layer.name:{width}}  {layer.limit:>5}  {others:>6}  {layer.available:>9}  {used:>5}  {layer.free:>5}"
         )
-    yield table
+        yield Padding(Text(layer.setting, style="dim"), (0, 0, 0, width + 4))
 
 
 def _sessions(sessions: tuple[SessionGroup, ...]) -> Table:
@@ -166,15 +170,15 @@ def _server(facts: DatabaseFacts) -> Iterator[Text]:
         yield Text(f"A connection takes {size:.1f} MB of the server's memory ({facts.memory.origin}).")
 
 
-def _findings(facts: DatabaseFacts) -> Iterator[Text]:
+def _findings(facts: DatabaseFacts) -> Iterator[RenderableType]:
     if facts.findings:
         yield Text()
     for finding in facts.findings:
         yield Text(f"{finding.code} {finding.message}", style=_STYLES[finding.severity])
         if finding.remedy:
-            yield Text(f"      {finding.remedy}")
+            yield Padding(Text(finding.remedy), _INDENT)
     if facts.unread:
         yield Text("\nNot read", style="bold")
     for entry in facts.unread:
         remedy = f" ({entry.remedy})" if entry.remedy else ""
-        yield Text(f"  {entry.name}: {entry.reason}{remedy}", style="dim")
+        yield Padding(Text(f"{entry.name}: {entry.reason}{remedy}", style="dim"), _INDENT)
