@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import msgspec
@@ -10,9 +9,8 @@ import msgspec
 from poolsize.datatypes import Candidate, Predicted, Settings, Verdict
 from poolsize.errors import WorkloadError
 from poolsize.queueing import solve
-from poolsize.recommend.choice import Choice, meets
+from poolsize.recommend.choice import Choice, fewest
 from poolsize.recommend.decision import Decision, decide, predicted_of, settings_of
-from poolsize.recommend.limits import held_against
 from poolsize.recommend.pool_load import PoolLoad
 from poolsize.recommend.situation import changed
 from poolsize.workers import WORKER_TYPES
@@ -21,6 +19,10 @@ SIDE_BY_SIDE: Final = ("gunicorn-sync", "gunicorn-gthread", "uvicorn")
 """One connection a process, a few, or no bound: which of them it is matters more than any other number."""
 SQLALCHEMY_TIMEOUT_S: Final = 30.0
 """SQLAlchemy's default pool_timeout (2.0 and 2.1, create_engine), assumed for present settings."""
+
+_NEVER: Final = 1e-12
+UNBOUNDED: Final[Verdict] = "does_not_fit"
+"""No limit holds what has no bound."""
 
 
 def neighbours(decision: Decision) -> tuple[Candidate, ...]:
@@ -47,21 +49,15 @@ def _at(decision: Decision, label: str, capacity: int) -> Candidate:
 
 def _candidate(decision: Decision, label: str, choice: Choice, note: str = "") -> Candidate:
     situation = decision.situation
+    worst_case = situation.deployment.worst_case(choice.capacity)
     return Candidate(
         label=label,
         settings=settings_of(choice, situation),
         predicted=predicted_of(choice, decision.pool, situation),
-        worst_case=situation.deployment.worst_case(choice.capacity),
-        verdict=_verdict(decision, choice.capacity),
+        worst_case=worst_case,
+        verdict=decision.verdict_at(choice.capacity, worst_case),
         note=note,
     )
-
-
-def _verdict(decision: Decision, capacity: int) -> Verdict:
-    if not meets(decision.pool, decision.situation.goal, capacity):
-        return "misses_goal"
-    checks = held_against(decision.layers, decision.situation.deployment, capacity)
-    return "fits" if all(check.margin >= 0 for check in checks) else "does_not_fit"
 
 
 def alternatives(decision: Decision) -> tuple[Candidate, ...]:
@@ -80,14 +76,14 @@ def _as_worker(decision: Decision, name: str) -> Candidate:
     try:
         other = decide(changed(situation, request))
     except WorkloadError as error:
-        settings = Settings(pool_size=1, max_overflow=0, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)
-        each = (worker.threads or 1) / situation.workload.hold_s.value
-        most = each * request.workers * request.instances / request.skew
+        sources = (worker.threads or 1) * request.checkouts_per_request
+        settings = Settings(pool_size=sources, max_overflow=0, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)
+        most = sources / situation.workload.hold_s.value * situation.deployment.steady_pools / request.skew
         return Candidate(
             label=name,
             settings=settings,
             predicted=Predicted(holds_up_to_per_s=most),
-            worst_case=situation.deployment.worst_case(1),
+            worst_case=situation.deployment.worst_case(sources),
             verdict="misses_goal",
             note=error.message,
         )
@@ -103,28 +99,24 @@ def current(decision: Decision) -> Candidate | None:
     pool_size, overflow = present
     pool, situation = decision.pool, decision.situation
     capacity = _capacity(pool, pool_size, overflow)
-    wait = solve(
-        pool.load, pool.hold, capacity, timeout_s=SQLALCHEMY_TIMEOUT_S, pool_size=min(pool_size or capacity, capacity)
-    )
-    choice = Choice(capacity, SQLALCHEMY_TIMEOUT_S, min(pool_size, capacity), wait)
+    kept = min(pool_size or capacity, capacity)
+    wait = solve(pool.load, pool.hold, capacity, timeout_s=SQLALCHEMY_TIMEOUT_S, pool_size=kept)
+    predicted = predicted_of(Choice(capacity, SQLALCHEMY_TIMEOUT_S, kept, wait), pool, situation)
     settings = Settings(pool_size=pool_size, max_overflow=overflow, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)
-    worst = None if is_unlimited(present) and pool.ceiling is None else situation.deployment.worst_case(capacity)
-    if not is_unlimited(present):  # unused capacity still counts in the worst case as it is written down
-        worst = situation.deployment.worst_case(pool_size + overflow)
+    if is_unlimited(present) and pool.ceiling is None:
+        worst, verdict = None, UNBOUNDED
+        predicted = msgspec.structs.replace(predicted, utilization=None, holds_up_to_per_s=None)
+    else:  # unused capacity still counts in the worst case as it is written down
+        worst = situation.deployment.worst_case(capacity if is_unlimited(present) else pool_size + overflow)
+        verdict = decision.verdict_at(capacity, worst)
     return Candidate(
         label="current",
         settings=settings,
-        predicted=predicted_of(choice, pool, situation),
+        predicted=predicted,
         worst_case=worst,
-        verdict="does_not_fit" if worst is None else _verdict_of(decision, capacity, worst),
+        verdict=verdict,
         note=_change(decision, settings),
     )
-
-
-def _verdict_of(decision: Decision, capacity: int, worst_case: int) -> Verdict:
-    if not meets(decision.pool, decision.situation.goal, capacity):
-        return "misses_goal"
-    return "fits" if all(layer.available >= worst_case for layer in decision.layers) else "does_not_fit"
 
 
 def is_unlimited(present: tuple[int, int]) -> bool:
@@ -133,9 +125,9 @@ def is_unlimited(present: tuple[int, int]) -> bool:
 
 
 def _capacity(pool: PoolLoad, pool_size: int, overflow: int) -> int:
-    """What the pool can really hold at once, at most one per thread."""
+    """What the pool can really hold at once, at most one per thread; without any bound, so many that nobody waits."""
     if is_unlimited((pool_size, overflow)):
-        return pool.ceiling or max(pool_size, 2 * math.ceil(pool.erlangs + 1))
+        return pool.ceiling or fewest(pool, lambda c: solve(pool.load, pool.hold, c).wait_probability <= _NEVER)
     return min(pool_size + overflow, pool.ceiling or pool_size + overflow)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from poolsize.datatypes import Layer, LimitCheck, Predicted, Settings, Verdict
-from poolsize.recommend.choice import Choice, capacity_for, holds_up_to, settle
+from poolsize.recommend.choice import Choice, capacity_for, holds_up_to, meets, settle
 from poolsize.recommend.lifetime import pre_ping, recycle_s
 from poolsize.recommend.limits import WRITER_LAYER, binding, held_against, layers_of, most_that_fit, writer_checks
 from poolsize.recommend.pool_load import PoolLoad, pool_load
@@ -38,6 +38,12 @@ class Decision:
     def at(self, capacity: int) -> Choice:
         """Any capacity, settled."""
         return settle(self.pool, self.situation.goal, self.situation.connect_s.value, capacity)
+
+    def verdict_at(self, capacity: int, worst_case: int) -> Verdict:
+        """Of another capacity, which takes so many connections in the worst case."""
+        is_met = meets(self.pool, self.situation.goal, capacity)
+        within_limits = all(layer.available >= worst_case for layer in self.layers)
+        return _verdict(self.situation, self.fixed_checks, is_met=is_met, within_limits=within_limits)
 
     @property
     def summed(self) -> int:
@@ -74,16 +80,19 @@ def decide(situation: Situation, *, near: int | None = None) -> Decision:
     fits = room is None or needed <= room
     capacity = needed if fits else (room or None)
     fixed = (*pooler_checks(situation), *writer_checks(situation))
-    return Decision(situation, pool, layers, needed, capacity, fixed, _verdict(situation, capacity, fixed, fits=fits))
+    # Nobody stated an assumed workload, so that there only no room at all is a no.
+    within_limits = capacity is not None if situation.assumed_workload else fits
+    verdict = _verdict(situation, fixed, is_met=True, within_limits=within_limits)
+    return Decision(situation, pool, layers, needed, capacity, fixed, verdict)
 
 
-def _verdict(situation: Situation, capacity: int | None, fixed: tuple[LimitCheck, ...], *, fits: bool) -> Verdict:
-    if situation.assumed_workload:  # nobody stated it, so only no room at all is a no
-        return "fits" if capacity else "does_not_fit"
+def _verdict(situation: Situation, fixed: tuple[LimitCheck, ...], *, is_met: bool, within_limits: bool) -> Verdict:
     broken = {check.name for check in fixed if check.margin < 0}
-    if WRITER_LAYER in broken:
+    if situation.assumed_workload:
+        return "fits" if within_limits else "does_not_fit"
+    if WRITER_LAYER in broken or not is_met:
         return "misses_goal"
-    return "fits" if fits and not broken else "does_not_fit"
+    return "fits" if within_limits and not broken else "does_not_fit"
 
 
 def settings_of(choice: Choice, situation: Situation) -> Settings:

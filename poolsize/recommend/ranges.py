@@ -95,10 +95,8 @@ def _bound(decision: Decision, one: _Input, farthest: float) -> float | None:
 
     def same(factor: float) -> bool:
         try:
-            return (
-                _answer(decide(changed(decision.situation, one.stated(one.value * factor)), near=decision.needed))
-                == expected
-            )
+            other = changed(decision.situation, one.stated(one.value * factor))
+            return _answer(decide(other, near=decision.needed)) == expected
         except PoolsizeError:
             return False
 

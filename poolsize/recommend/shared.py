@@ -6,7 +6,7 @@ from poolsize.datatypes import LimitCheck
 from poolsize.queueing import Closed, Hold, Open
 from poolsize.recommend.choice import capacity_for
 from poolsize.recommend.limits import server_pool_layers
-from poolsize.recommend.pool_load import PoolLoad, total_rate_per_s
+from poolsize.recommend.pool_load import PoolLoad, nested_floor, total_rate_per_s
 from poolsize.recommend.situation import Situation
 
 
@@ -17,10 +17,11 @@ def shared_pool(situation: Situation) -> PoolLoad:
     hold = Hold(workload.hold_s.value, workload.hold_scv.value if workload.hold_scv else 1.0)
     if deployment.threads is None:
         return PoolLoad(Open(rate), hold, floor=1, ceiling=None)
-    threads = deployment.instances * deployment.processes * deployment.threads
-    held = deployment.checkouts_per_request
-    sources = threads * held
-    return PoolLoad(Closed(sources, sources / rate - hold.mean_s), hold, threads * (held - 1) + 1, sources)
+    # A thread may hold connections of each of its process's pools, and all of those lead here.
+    threads = deployment.steady_pools * deployment.threads
+    sources = threads * deployment.checkouts_per_request
+    floor = nested_floor(threads, deployment.checkouts_per_request)
+    return PoolLoad(Closed(sources, sources / rate - hold.mean_s), hold, floor, sources)
 
 
 def pooler_checks(situation: Situation) -> tuple[LimitCheck, ...]:

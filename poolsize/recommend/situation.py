@@ -182,6 +182,5 @@ def with_hold(situation: Situation, hold_s: float) -> Request:
     change as a whole."""
     request, scv = situation.request, situation.workload.hold_scv
     name = "hold_s" if request.request_time_s is None else "request_time_s"
-    varied = {"hold_scv": scv.value} if scv is not None and scv.origin == "stated" else {}
-    cleared = {"hold_p95_s": None, "request_p95_s": None}
-    return msgspec.structs.replace(request, **{name: hold_s}, **cleared, **varied)
+    varied = {"hold_scv": scv.value if scv else None, "hold_p95_s": None, "request_p95_s": None}
+    return msgspec.structs.replace(request, **{name: hold_s}, **varied)
