@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -66,18 +66,28 @@ def _last() -> Recommendation:
     return stored.recommendation
 
 
+class _Head(msgspec.Struct):
+    """What tells one document from another."""
+
+    command: str
+    schema_version: int
+
+
+_EXPECTED: Final = (Recommendation().command, Recommendation().schema_version)
+
+
 def _read(source: str) -> Recommendation:
     name = "stdin" if source == "-" else f"The file {source}"
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-        answer = msgspec.json.decode(data, type=Recommendation)
+        head = msgspec.json.decode(data, type=_Head)
+        if (head.command, head.schema_version) != _EXPECTED:
+            raise FileError(
+                f"{name} holds version {head.schema_version} of the document of `poolsize {head.command}`; "
+                f"what is exported is version {_EXPECTED[1]} of that of `poolsize {_EXPECTED[0]}`."
+            )
+        return msgspec.json.decode(data, type=Recommendation)
     except OSError as error:
         raise FileError(f"{name} cannot be read: {error.strerror or error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FileError(f"{name} does not hold what `poolsize recommend --json` prints: {error}.") from None
-    if (answer.command, answer.schema_version) != (Recommendation().command, Recommendation().schema_version):
-        raise FileError(
-            f"{name} holds version {answer.schema_version} of the document of `poolsize {answer.command}`, not "
-            f"version {Recommendation().schema_version} of that of `poolsize recommend`."
-        )
-    return answer

@@ -3,32 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from poolsize.datatypes import Candidate, LimitCheck, Predicted, Quantity, Recommendation, Settings
 from poolsize.units import duration, plural
 
-_MOST_FINDINGS: Final = 3
 _STYLES: Final = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
 _VERDICTS: Final = {"fits": "", "does_not_fit": "too many", "misses_goal": "too slow"}
 """Why a row is not an answer, in a word, beside its numbers."""
 
 
+class _Detail(NamedTuple):
+    """How much is said beside the answer."""
+
+    findings: int
+    remedies: bool = False
+    scope: bool = True
+    changes: bool = True
+
+
+_DETAILS: Final = (
+    _Detail(3, remedies=True),
+    _Detail(3),
+    _Detail(2),
+    _Detail(2, scope=False),
+    _Detail(1, scope=False),
+    _Detail(1, scope=False, changes=False),
+)
+"""From the most to the least, which still names the gravest finding."""
+_LINES: Final = 24
+"""Of a terminal that nobody made larger."""
+
+
+class _Summary:
+    """As much as fits the terminal that was never made larger, at the width that there is."""
+
+    def __init__(self, answer: Recommendation) -> None:
+        self._answer = answer
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        forms = (Group(*_parts(self._answer, detail)) for detail in _DETAILS)
+        shown = next(forms)
+        while len(console.render_lines(shown, options, pad=False)) > _LINES:
+            shorter = next(forms, None)
+            if shorter is None:
+                break
+            shown = shorter
+        yield shown
+
+
 def summary(answer: Recommendation) -> RenderableType:
     """The default output: at most 24 lines of 80 columns for ordinary input."""
-    parts: list[RenderableType] = [*head(answer), Text(), _candidates(answer)]
-    if answer.current is not None:
-        parts.append(_changes(answer.current))
+    return _Summary(answer)
+
+
+def _parts(answer: Recommendation, detail: _Detail) -> Iterator[RenderableType]:
+    yield from head(answer)
+    yield Text()
+    yield _candidates(answer)
+    if answer.current is not None and detail.changes:
+        yield _changes(answer.current)
     if answer.ways_to_fit:
-        parts += [Text("It would fit with one of:", style="bold"), *_ways(answer)]
-    parts += _scope(answer)
-    parts += _findings(answer)
-    parts.append(_next(answer))
-    return Group(*parts)
+        yield Text("It would fit with one of:", style="bold")
+        yield from _ways(answer)
+    if detail.scope:
+        yield from _scope(answer)
+    yield from _findings(answer, detail)
+    yield _next(answer)
 
 
 def explanation(answer: Recommendation) -> RenderableType:
@@ -213,12 +258,12 @@ def _scope(answer: Recommendation) -> Iterator[Text]:
         )
 
 
-def _findings(answer: Recommendation) -> Iterator[Text]:
+def _findings(answer: Recommendation, detail: _Detail) -> Iterator[Text]:
     """Notes are for whoever asks for everything."""
-    grave = [finding for finding in answer.findings if finding.severity != "note"][:_MOST_FINDINGS]
+    grave = [finding for finding in answer.findings if finding.severity != "note"][: detail.findings]
     for finding in grave:
         yield Text(f"{finding.code} {finding.message}", style=_STYLES[finding.severity])
-        if finding.severity == "blocking" and finding.remedy:
+        if finding.severity == "blocking" and finding.remedy and detail.remedies:
             yield Text(f"      {finding.remedy}")
     more = len(answer.findings) - len(grave)
     if more:

@@ -33,6 +33,9 @@ ORDINARY = {
     "async": answer(stated_facts(100), worker_type="uvicorn", rate_per_s=500, hold_s=0.005),
     "uneven holds": answer(stated_facts(100), worker_type="uvicorn", rate_per_s=500, hold_s=0.005, hold_p95_s=0.019),
     "FastAPI": answer(stated_facts(500), worker_type="fastapi-sync", rate_per_s=100, hold_s=0.02),
+    "FastAPI that does not fit": answer(
+        stated_facts(100), worker_type="fastapi-sync", rate_per_s=100, hold_s=0.02, current=(5, 10)
+    ),
     "a provider": answer(provider_facts("rds-postgresql", memory_bytes=8 * 2**30), rate_per_s=80, hold_s=0.02),
 }
 
