@@ -14,7 +14,7 @@ from poolsize.recommend.candidates import alternatives, current, neighbours
 from poolsize.recommend.decision import Decision, decide, predicted_of
 from poolsize.recommend.findings import findings_of
 from poolsize.recommend.inputs import inputs_of
-from poolsize.recommend.memory import connection_memory
+from poolsize.recommend.memory import worst_case_bytes
 from poolsize.recommend.ranges import breaks_first, ranges
 from poolsize.recommend.scope import compare_scopes
 from poolsize.recommend.situation import situate
@@ -66,7 +66,7 @@ def _document(decision: Decision) -> Recommendation:
         ranges=found,
         breaks_first=breaks_first(decision, found),
         ways_to_fit=ways_to_fit(decision, scope),
-        memory_bytes=connection_memory(facts).bytes * deployment.worst_case(decision.summed),
+        memory_bytes=worst_case_bytes(decision),
         workings=workings_of(decision),
         assumed_workload=situation.assumed_workload,
         next=_NEXT,

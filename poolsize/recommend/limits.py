@@ -12,8 +12,9 @@ from poolsize.datatypes import Deployment, Layer, LimitCheck
 from poolsize.recommend.pool_load import total_rate_per_s
 from poolsize.recommend.situation import Situation
 
-CLIENT_LAYER: Final = "pooler client side"
-"""The layer of a pooler that counts its clients; all others count server connections."""
+_CLIENT_SIDE: Final = "pooler client side"
+"""The layers of a pooler that count its clients, all, a database's or a user's, start so; all others count server
+connections."""
 SERVER_LAYER: Final = "server"
 WRITER_LAYER: Final = "writer"
 
@@ -27,7 +28,7 @@ def layers_of(situation: Situation) -> tuple[Layer, ...]:
     limits = situation.facts.limits
     layers = tuple(layer for layer in limits.layers if layer.name != WRITER_LAYER) if limits else ()
     if shares_server_connections(situation):
-        layers = tuple(layer for layer in layers if layer.name == CLIENT_LAYER)
+        layers = tuple(layer for layer in layers if counts_clients(layer.name))
     return tuple(_with_others(layer, situation) for layer in layers)
 
 
@@ -42,7 +43,13 @@ def server_pool_layers(situation: Situation) -> tuple[Layer, ...]:
     limits = situation.facts.limits
     if limits is None or not shares_server_connections(situation):
         return ()
-    return tuple(layer for layer in limits.layers if layer.name not in (CLIENT_LAYER, WRITER_LAYER))
+    layers = (layer for layer in limits.layers if not counts_clients(layer.name) and layer.name != WRITER_LAYER)
+    return tuple(_with_others(layer, situation) for layer in layers)
+
+
+def counts_clients(layer_name: str) -> bool:
+    """It is a pooler's limit on its clients, which cost the server nothing."""
+    return layer_name.startswith(_CLIENT_SIDE)
 
 
 def _with_others(layer: Layer, situation: Situation) -> Layer:

@@ -9,13 +9,16 @@ import msgspec
 from poolsize.datatypes import Request, ScopeComparison, Way
 from poolsize.errors import PoolsizeError
 from poolsize.recommend.decision import Decision, decide
-from poolsize.recommend.limits import WRITER_LAYER
+from poolsize.recommend.limits import WRITER_LAYER, counts_clients, most_that_fit
 from poolsize.recommend.memory import connection_memory
+from poolsize.recommend.pool_load import total_rate_per_s
 from poolsize.recommend.situation import changed, with_hold
 
 _SHORTEST: Final = 1e-3
 """No hold is asked for that is a thousandth of the present one."""
 _PRECISION: Final = 1.02
+_COARSE: Final = 32
+"""Above so many processes they are first counted down by a thirty-second of them, then one by one."""
 
 
 def ways_to_fit(decision: Decision, scope: ScopeComparison | None) -> tuple[Way, ...]:
@@ -42,13 +45,12 @@ def _pooler(scope: ScopeComparison | None) -> tuple[Way, ...]:
 
 
 def _hold(decision: Decision) -> tuple[Way, ...]:
-    """The longest mean hold at which it fits."""
+    """The longest mean hold at which it fits, judged as a run with that hold would: a goal that follows from the hold
+    follows it."""
     present = decision.situation.workload.hold_s.value
-    # The goal stays as it is, or a shorter hold would be held to a stricter one.
-    goal = decision.situation.goal.p99_wait_s.value
 
     def fits(hold_s: float) -> bool:
-        return _fits(decision, msgspec.structs.replace(with_hold(decision.situation, hold_s), p99_wait_s=goal))
+        return _fits(decision, with_hold(decision.situation, hold_s))
 
     if not fits(present * _SHORTEST):
         return ()
@@ -62,32 +64,41 @@ def _hold(decision: Decision) -> tuple[Way, ...]:
 
 def _processes(decision: Decision) -> tuple[Way, ...]:
     """The most processes per instance with which the same load fits."""
-    request = decision.situation.request
-    rate = decision.situation.workload.rate_per_s
-    if rate is not None and request.request_rate_per_s is None:  # also where a profile gave it, for each process
-        request = msgspec.structs.replace(request, rate_per_s=rate.value)
-    for processes in range(request.workers - 1, 0, -1):
-        fewer = msgspec.structs.replace(request, workers=processes)
-        if _fits(decision, fewer):
-            return (Way(change="run fewer processes in each instance, at most", number=processes),)
-    return ()
+    situation = decision.situation
+    request = situation.request
+    if request.request_rate_per_s is None:  # also where the rate is a profile's for each process, or follows from think
+        rate = total_rate_per_s(situation.workload, situation.deployment)
+        request = msgspec.structs.replace(request, rate_per_s=rate, think_s=None)
+
+    def fits(processes: int) -> bool:
+        return _fits(decision, msgspec.structs.replace(request, workers=processes))
+
+    each = msgspec.structs.replace(situation.deployment, processes=1)
+    room = most_that_fit(decision.layers, each)  # each process needs a connection for each of its pools at least
+    most = request.workers - 1 if room is None else min(request.workers - 1, room)
+    processes, above = most, most + 1
+    while processes >= 1 and not fits(processes):
+        above, processes = processes, processes - max(processes // _COARSE, 1)
+    if processes < 1:
+        return ()
+    found = next(count for count in range(above - 1, processes - 1, -1) if count == processes or fits(count))
+    return (Way(change="run fewer processes in each instance, at most", number=found),)
 
 
 def _slots(decision: Decision) -> tuple[Way, ...]:
-    """More connections on the layer that binds, and their memory."""
-    binding = decision.binding
-    if binding is None or binding.margin >= 0:
+    """More connections on each layer that has too few, and their memory."""
+    broken = [check for check in decision.checks if check.margin < 0]
+    if not broken:
         return ()
-    more = -binding.margin
+    more = {check.name: -check.margin for check in broken}
+    what = f"limit of the {broken[0].name}"
+    if len(broken) > 1:
+        what = f"limits ({', '.join(f'{name} by {number:g}' for name, number in more.items())})"
+    on_server = max((number for name, number in more.items() if not counts_clients(name)), default=0)
     memory = connection_memory(decision.situation.facts)
-    size = more * memory.bytes / 2**20
-    return (
-        Way(
-            change=f"raise the limit of the {binding.name}, for about {size:.0f} MB of the server's memory, by",
-            number=more,
-            unit="connections",
-        ),
-    )
+    size = on_server * memory.bytes / 2**20 if memory else 0
+    cost = f", for about {size:.0f} MB of the server's memory," if size else ""
+    return (Way(change=f"raise the {what}{cost} by", number=max(more.values()), unit="connections"),)
 
 
 def _fits(decision: Decision, request: Request) -> bool:
