@@ -7,10 +7,10 @@ from typing import Final
 
 from poolsize.errors import UsageError
 
-_SECONDS_PER: Final = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_SECONDS_PER: Final = {"us": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _LONG_S: Final = 7200.0
 """From two hours on nobody counts in seconds."""
-_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zµ]+)\s*", re.IGNORECASE)
+_DURATION: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([a-zµμ]+)\s*", re.IGNORECASE)
 
 
 def duration(seconds: float) -> str:
@@ -26,7 +26,7 @@ def duration(seconds: float) -> str:
 def parse_duration(text: str) -> float:
     """Seconds of `10ms`, `1.5 s`, `2m`. A number without a unit is refused, since 20 might be meant either way."""
     match = _DURATION.fullmatch(text)
-    unit = match[2].lower() if match else ""
+    unit = match[2].casefold() if match else ""  # which makes the micro sign a Greek mu, as others write it
     if match is None or unit not in _SECONDS_PER:
         raise UsageError(f"'{text}' is not a time: write a number with its unit, such as 20ms, 1.5s or 2m.")
     return float(match[1]) * _SECONDS_PER[unit]
