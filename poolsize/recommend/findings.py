@@ -57,12 +57,16 @@ def _no_bound(decision: Decision) -> Iterator[Finding]:
 
 def _nested(decision: Decision) -> Iterator[Finding]:
     held = decision.situation.deployment.checkouts_per_request
-    if held > 1 and decision.pool.ceiling is not None:
+    threads = decision.situation.deployment.threads
+    if held > 1 and threads is not None:
+        floor = nested_floor(threads, held)
+        is_too_small = decision.capacity is not None and decision.capacity < floor
         yield Finding(
             code="PS202",
-            severity="note",
+            severity="blocking" if is_too_small else "note",
             message=f"Each request holds {held} connections at once, so the pool is at least "
-            f"threads × {held - 1} + 1 = {decision.pool.floor}; below that, requests block each other for good.",
+            f"threads × {held - 1} + 1 = {floor}; below that, requests block each other for good"
+            f"{f', and only {decision.capacity} fit' if is_too_small else ''}.",
             remedy="One connection per request needs a fraction of that.",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poolsize.datatypes import Origin, Quantity
+from poolsize.datatypes import Quantity
 from poolsize.recommend.limits import SERVER_LAYER, layers_of
 from poolsize.recommend.pool_load import total_rate_per_s
 from poolsize.recommend.situation import Situation
@@ -34,8 +34,7 @@ def _deployment(situation: Situation) -> dict[str, Quantity | None]:
     request, deployment = situation.request, situation.deployment
     threads = None
     if deployment.threads is not None:
-        source = "--threads" if request.threads is not None else f"worker type {situation.worker.name}"
-        threads = _count(deployment.threads, request.threads is not None, source)
+        threads = _threads(situation, deployment.threads)
     return {
         "workers": _count(deployment.processes, True, "--workers"),
         "threads": threads,
@@ -49,10 +48,14 @@ def _deployment(situation: Situation) -> dict[str, Quantity | None]:
     }
 
 
-def _count(value: float, is_stated: bool, source: str, default: str = "default") -> Quantity:
-    origin: Origin = "stated" if is_stated else "assumed"
-    known = is_stated or source.startswith("worker type")
-    return Quantity(value=value, origin=origin, source=source if known else default)
+def _threads(situation: Situation, threads: int) -> Quantity:
+    own = situation.worker.threads_per_process(situation.request.workers)
+    default = f"worker type {situation.worker.name}" if threads == own else f"profile {situation.profile.name}"
+    return _count(threads, situation.request.threads is not None, "--threads", default)
+
+
+def _count(value: float, is_stated: bool, option: str, default: str = "default") -> Quantity:
+    return Quantity(value=value, origin="stated" if is_stated else "assumed", source=option if is_stated else default)
 
 
 def _round_trip(situation: Situation) -> Quantity | None:
