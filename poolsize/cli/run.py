@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 from itertools import pairwise
-from types import FrameType
 from typing import Final, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
-from poolsize.cli import streams
+from poolsize.cli import signals, streams
 from poolsize.cli.app import app
 from poolsize.cli.commands import COMMANDS
 from poolsize.cli.masking import masked
@@ -30,20 +28,12 @@ _COMPLETION: Final = "_POOLSIZE_COMPLETE"
 """The variable by which a shell asks for completions; typer then ends the program itself."""
 
 
-class Terminated(BaseException):
-    """SIGTERM, as an exception, so that everything open is closed on the way out."""
-
-
 def run() -> NoReturn:
     """The whole program; arguments from sys.argv."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signals.install()
     streams.prepare()
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     sys.exit(_code(arguments or ["--help"], debug=len(arguments) < len(sys.argv) - 1))
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
 
 
 def _code(arguments: list[str], *, debug: bool) -> int:
@@ -53,7 +43,7 @@ def _code(arguments: list[str], *, debug: bool) -> int:
         return code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except Terminated:
+    except signals.Terminated:
         return TERMINATED
     except BrokenPipeError:
         return _no_reader()
