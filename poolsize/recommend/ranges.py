@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from poolsize.datatypes import Request, StableRange, Verdict
+from poolsize.datatypes import Request, StableRange
 from poolsize.errors import PoolsizeError
-from poolsize.recommend.choice import timeout_for
 from poolsize.recommend.decision import Decision, decide
 from poolsize.recommend.pool_load import total_rate_per_s
 from poolsize.recommend.situation import Situation, changed, with_hold
 
-_FARTHEST: Final = 16.0
-"""No bound is looked for beyond sixteen times an input: a load that grew so far is another service."""
 _PRECISION: Final = 1.01
 """A bound to 1 %: finer than any of these inputs is known."""
+_FARTHEST: Final = math.log(16.0, _PRECISION)
+"""In such steps. No bound is looked for beyond sixteen times an input: a load that grew so far is another service."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class _Input:
 
 
 def ranges(decision: Decision) -> tuple[StableRange, ...]:
-    """For the load and the goal: from where to where capacity, timeout and verdict stay as they are."""
+    """For the load and the goal: from where to where the settings and the verdict stay as they are."""
     return tuple(
         StableRange(
             name=one.name,
-            low=_bound(decision, one, 1 / _FARTHEST),
-            high=_bound(decision, one, _FARTHEST),
+            low=_bound(decision, one, -1),
+            high=_bound(decision, one, 1),
             unit=one.unit,
         )
         for one in _inputs(decision.situation)
@@ -80,30 +80,32 @@ def _field(request: Request, name: str) -> Callable[[float], Request]:
     return lambda value: msgspec.structs.replace(request, **{name: value})
 
 
-_Answer = tuple[int, float, Verdict]
+def _is_same(one: Decision, other: Decision) -> bool:
+    """The same settings and verdict. What takes longest to find is compared last."""
+    if (one.verdict, one.capacity) != (other.verdict, other.capacity):
+        return False
+    return one.settings == other.settings
 
 
-def _answer(decision: Decision) -> _Answer:
-    if decision.capacity is None:
-        return 0, 0.0, decision.verdict
-    return decision.capacity, timeout_for(decision.pool, decision.situation.goal, decision.capacity), decision.verdict
+def _bound(decision: Decision, one: _Input, way: int) -> float | None:
+    """The last value above (`way` 1) or below (-1) the input at which the answer is still the same.
 
+    Found in growing steps from the input: seen from far away, the same answer may come back by another rule.
+    """
 
-def _bound(decision: Decision, one: _Input, farthest: float) -> float | None:
-    """The last value on the way to `farthest` times the input at which the answer is still the same."""
-    expected = _answer(decision)
-
-    def same(factor: float) -> bool:
+    def same(step: float) -> bool:
         try:
-            other = changed(decision.situation, one.stated(one.value * factor))
-            return _answer(decide(other, near=decision.needed)) == expected
+            other = changed(decision.situation, one.stated(one.value * _PRECISION ** (way * step)))
+            return _is_same(decision, decide(other, near=decision.needed))
         except PoolsizeError:
             return False
 
-    if same(farthest):
-        return None
-    near, far = 1.0, farthest
-    while max(near / far, far / near) > _PRECISION:
-        middle = (near * far) ** 0.5
+    near, far = 0.0, 1.0
+    while same(far):
+        if far == _FARTHEST:
+            return None
+        near, far = far, min(2 * far, _FARTHEST)
+    while far - near > 1.0:
+        middle = (near + far) / 2
         near, far = (middle, far) if same(middle) else (near, middle)
-    return one.value * near
+    return float(one.value * _PRECISION ** (way * near))
