@@ -64,7 +64,7 @@ class Store:
             self.name = parsed.render_as_string(hide_password=True)
             arguments = {"timeout": _BUSY_TIMEOUT_S} if parsed.get_backend_name() == "sqlite" else {}
             self._engine = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=arguments)
-        except (ArgumentError, NoSuchModuleError, ImportError):
+        except (ArgumentError, NoSuchModuleError, ImportError, ValueError):  # the last for a port that is no number
             # The text itself may hold a password and could not be parsed, so it is not quoted.
             raise FileError(
                 "POOLSIZE_STORE is not a URL that SQLAlchemy can open here: "
