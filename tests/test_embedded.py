@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
 import poolsize.embedded.keeper
 from poolsize.embedded import embedded_postgres, programs_folder
 from poolsize.errors import DatabaseError, MissingDriverError, UsageError
+from tests.leftovers import assert_nothing_is_left, processes_of, temporary_folder
 
 GONE_S = 20.0
 """After its user was killed, the server's end is nobody's to wait for: this long on a busy machine."""
@@ -27,26 +25,9 @@ GONE_S = 20.0
 
 @pytest.fixture
 def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for temporary files of this test's own, with blanks in its name, that every account may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="poolsize test ")).resolve()
-    folder.chmod(0o755)
-    monkeypatch.setenv("TMPDIR", str(folder))
-    yield folder
-    shutil.rmtree(folder)
-
-
-def processes_of(folder: Path) -> list[str]:
-    """What runs from, in or for a folder."""
-    return [
-        str(process)
-        for process in psutil.process_iter(["cmdline", "cwd"])
-        if str(folder) in " ".join([*(process.info["cmdline"] or ()), process.info["cwd"] or ""])
-    ]
-
-
-def assert_nothing_is_left(folder: Path) -> None:
-    assert processes_of(folder) == []
-    assert list(folder.iterdir()) == []
+    with temporary_folder() as folder:
+        monkeypatch.setenv("TMPDIR", str(folder))
+        yield folder
 
 
 def answer(dsn: str, query: str) -> object:
