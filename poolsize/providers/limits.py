@@ -78,7 +78,7 @@ def _checked_memory(provider: Provider, memory_bytes: int | None) -> int:
     if memory_bytes is None:
         raise UsageError(
             f"{provider.title} sets the limit by the instance's memory: state it, as in --db-memory 8GB.",
-            next=(f"poolsize recommend --workers N --provider {provider.name} --db-memory 8GB",),
+            next=(f"poolsize recommend --workers 4 --provider {provider.name} --db-memory 8GB",),
         )
     if memory_bytes < provider.smallest_bytes:
         raise UsageError(
