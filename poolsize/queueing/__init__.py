@@ -5,6 +5,6 @@ solve(Closed(threads=20, think_s=1.0), Hold(mean_s=1.0), capacity=10, timeout_s=
 """
 
 from poolsize.queueing.model import Closed, Hold, Load, Open, Wait
-from poolsize.queueing.solve import solve
+from poolsize.queueing.solve import openings, solve
 
-__all__ = ["Closed", "Hold", "Load", "Open", "Wait", "solve"]
+__all__ = ["Closed", "Hold", "Load", "Open", "Wait", "openings", "solve"]

@@ -27,12 +27,21 @@ def opens_per_s(births: Sequence[float], deaths: Sequence[float], log_empty: flo
 
     Exact for the chain. The connections are SQLAlchemy's after its start, when it has reached pool_size.
     """
-    if pool_size >= len(births):
-        return 0.0
+    return opens_keeping(resistances(births, deaths, log_empty), pool_size)
+
+
+def resistances(births: Sequence[float], deaths: Sequence[float], log_empty: float) -> list[float]:
+    """r_b of each number of busy connections, the same for every `pool_size`."""
     steps = (math.log(births[b - 1] / deaths[b]) for b in range(1, len(births)))
     log_laws = accumulate(steps, initial=log_empty)
-    resistances = [_exp(-log_law) / birth for log_law, birth in zip(log_laws, births, strict=True)]
-    return math.fsum(1.0 / total for total in _window_sums(resistances, pool_size + 1))
+    return [_exp(-log_law) / birth for log_law, birth in zip(log_laws, births, strict=True)]
+
+
+def opens_keeping(found: Sequence[float], pool_size: int) -> float:
+    """The opening rate by those resistances."""
+    if pool_size >= len(found):
+        return 0.0
+    return math.fsum(1.0 / total for total in _window_sums(found, pool_size + 1))
 
 
 def _exp(x: float) -> float:

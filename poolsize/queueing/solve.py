@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 from poolsize.queueing.chain import solve_closed
-from poolsize.queueing.churn import opens_per_s
+from poolsize.queueing.churn import opens_keeping, resistances
 from poolsize.queueing.erlang import solve_open
 from poolsize.queueing.model import Closed, Hold, Load, Open, Wait
 
@@ -33,7 +34,7 @@ def solve(load: Load, hold: Hold, capacity: int, *, timeout_s: float = math.inf,
         wait = solve_closed(load, hold, capacity, timeout_s)
     if pool_size is None or pool_size >= capacity:
         return wait
-    return replace(wait, opens_per_s=_opens(load, hold, capacity, pool_size, wait.log_empty))
+    return replace(wait, opens_per_s=openings(load, hold, capacity, wait)(pool_size))
 
 
 def _stretched(load: Open, hold: Hold, capacity: int, timeout_s: float) -> Wait:
@@ -50,12 +51,14 @@ def _stretched(load: Open, hold: Hold, capacity: int, timeout_s: float) -> Wait:
     )
 
 
-def _opens(load: Load, hold: Hold, capacity: int, pool_size: int, log_empty: float) -> float:
+def openings(load: Load, hold: Hold, capacity: int, wait: Wait) -> Callable[[int], float]:
+    """Connections opened per second as a function of `pool_size` (1..capacity), for a pool solved as `wait`."""
     if isinstance(load, Closed):
         capacity = min(capacity, load.threads)  # nobody asks for more
         births = [(load.threads - b) / load.think_s for b in range(capacity)]
     elif load.rate_per_s > 0:
         births = [load.rate_per_s] * capacity
     else:
-        return 0.0
-    return opens_per_s(births, [b / hold.mean_s for b in range(capacity)], log_empty, pool_size)
+        return lambda _pool_size: 0.0
+    found = resistances(births, [b / hold.mean_s for b in range(capacity)], wait.log_empty)
+    return lambda pool_size: opens_keeping(found, pool_size)

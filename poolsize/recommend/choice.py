@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from poolsize.datatypes import ServiceLevel
-from poolsize.queueing import Wait, solve
+from poolsize.queueing import Wait, openings, solve
 from poolsize.recommend.pool_load import PoolLoad
 
 LATE_SHARE: Final = 0.01
@@ -56,7 +56,8 @@ def capacity_for(pool: PoolLoad, goal: ServiceLevel, *, near: int | None = None)
 def settle(pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int) -> Choice:
     """Timeout and kept connections for a capacity; `connect_s` is what opening one costs."""
     timeout_s = timeout_for(pool, goal, capacity)
-    pool_size = _worth_keeping(pool, goal, connect_s, capacity, timeout_s)
+    wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s)
+    pool_size = _worth_keeping(pool, goal, connect_s, capacity, wait)
     wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s, pool_size=pool_size)
     return Choice(capacity, timeout_s, pool_size, wait)
 
@@ -119,18 +120,15 @@ def _timeouts(goal: ServiceLevel) -> tuple[float, ...]:
     return tuple(t for t in _ROUND_TIMEOUTS_S if least <= t <= most) or (min(least, most),)
 
 
-def _worth_keeping(pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int, timeout_s: float) -> int:
-    def is_cheap(pool_size: int) -> bool:
-        wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s, pool_size=pool_size)
-        allowed = _OPENING_SHARE * wait.utilization * capacity
-        if connect_s > goal.p99_wait_s.value and wait.opens_per_s > _SLOW_OPENINGS * wait.throughput_per_s:
-            return False
-        return wait.opens_per_s * connect_s <= allowed
-
+def _worth_keeping(pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int, wait: Wait) -> int:
+    opens_per_s = openings(pool.load, pool.hold, capacity, wait)
+    most = _OPENING_SHARE * wait.utilization * capacity / connect_s
+    if connect_s > goal.p99_wait_s.value:
+        most = min(most, _SLOW_OPENINGS * wait.throughput_per_s)
     low, high = 1, capacity
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if is_cheap(middle) else (middle + 1, high)
+        low, high = (low, middle) if opens_per_s(middle) <= most else (middle + 1, high)
     return low
 
 
