@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from poolsize.datatypes import ServiceLevel
@@ -55,11 +55,10 @@ def capacity_for(pool: PoolLoad, goal: ServiceLevel, *, near: int | None = None)
 
 def settle(pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int) -> Choice:
     """Timeout and kept connections for a capacity; `connect_s` is what opening one costs."""
-    timeout_s = timeout_for(pool, goal, capacity)
-    wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s)
-    pool_size = _worth_keeping(pool, goal, connect_s, capacity, wait)
-    wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s, pool_size=pool_size)
-    return Choice(capacity, timeout_s, pool_size, wait)
+    wait = _with_timeout(pool, goal, capacity)
+    opens_per_s = openings(pool.load, pool.hold, capacity, wait)
+    pool_size = _worth_keeping(goal, connect_s, capacity, wait, opens_per_s)
+    return Choice(capacity, wait.timeout_s, pool_size, replace(wait, opens_per_s=opens_per_s(pool_size)))
 
 
 def fewest(pool: PoolLoad, suffices: Callable[[int], bool], *, near: int | None = None) -> int:
@@ -99,18 +98,19 @@ def carries(pool: PoolLoad, wait: Wait) -> bool:
 
 def _is_patient(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
     """Few enough requests time out with the longest timeout that may be chosen."""
-    return _times_out(pool, capacity, _timeouts(goal)[-1]) <= goal.max_timeouts.value
+    wait = solve(pool.load, pool.hold, capacity, timeout_s=_timeouts(goal)[-1])
+    return wait.timeout_probability <= goal.max_timeouts.value
 
 
-def timeout_for(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> float:
-    """The shortest timeout at which few enough requests time out. Where too many do whatever the timeout, the
-    shortest of all: in overload a longer one only adds waiting to the same errors."""
-    timeouts, most = _timeouts(goal), goal.max_timeouts.value
-    return next((timeout_s for timeout_s in timeouts if _times_out(pool, capacity, timeout_s) <= most), timeouts[0])
-
-
-def _times_out(pool: PoolLoad, capacity: int, timeout_s: float) -> float:
-    return solve(pool.load, pool.hold, capacity, timeout_s=timeout_s).timeout_probability
+def _with_timeout(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> Wait:
+    """With the shortest timeout at which few enough requests time out. Where too many do whatever the timeout, with
+    the shortest of all: in overload a longer one only adds waiting to the same errors."""
+    timeouts = _timeouts(goal)
+    for timeout_s in timeouts:
+        wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s)
+        if wait.timeout_probability <= goal.max_timeouts.value:
+            return wait
+    return solve(pool.load, pool.hold, capacity, timeout_s=timeouts[0])
 
 
 def _timeouts(goal: ServiceLevel) -> tuple[float, ...]:
@@ -120,8 +120,9 @@ def _timeouts(goal: ServiceLevel) -> tuple[float, ...]:
     return tuple(t for t in _ROUND_TIMEOUTS_S if least <= t <= most) or (min(least, most),)
 
 
-def _worth_keeping(pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int, wait: Wait) -> int:
-    opens_per_s = openings(pool.load, pool.hold, capacity, wait)
+def _worth_keeping(
+    goal: ServiceLevel, connect_s: float, capacity: int, wait: Wait, opens_per_s: Callable[[int], float]
+) -> int:
     most = _OPENING_SHARE * wait.utilization * capacity / connect_s
     if connect_s > goal.p99_wait_s.value:
         most = min(most, _SLOW_OPENINGS * wait.throughput_per_s)
