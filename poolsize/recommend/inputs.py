@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from poolsize.datatypes import Quantity
 from poolsize.recommend.limits import SERVER_LAYER, layers_of
+from poolsize.recommend.memory import connection_memory
 from poolsize.recommend.pool_load import total_rate_per_s
 from poolsize.recommend.situation import Situation
 
@@ -25,6 +26,8 @@ def inputs_of(situation: Situation) -> dict[str, Quantity]:
         "request_timeout_s": goal.request_timeout_s,
         "connect_cost_s": situation.connect_s,
         "round_trip_s": _round_trip(situation),
+        "connection_memory_bytes": _memory(situation),
+        "db_cores": _processors(situation),
         **_limits(situation),
     }
     return {name: quantity for name, quantity in found.items() if quantity is not None}
@@ -61,6 +64,20 @@ def _count(value: float, is_stated: bool, option: str, default: str = "default")
 def _round_trip(situation: Situation) -> Quantity | None:
     seconds = situation.facts.round_trip_s
     return None if seconds is None else Quantity(value=seconds, origin="measured", source="probe")
+
+
+def _memory(situation: Situation) -> Quantity | None:
+    memory = connection_memory(situation.facts)
+    return None if memory is None else Quantity(value=memory.bytes, origin=memory.origin, source=memory.source)
+
+
+def _processors(situation: Situation) -> Quantity | None:
+    stated, database = situation.request.db_cores, situation.facts.database
+    if stated is not None:
+        return Quantity(value=stated, origin="stated", source="--db-cores")
+    if database is None or database.processors is None:
+        return None
+    return Quantity(value=database.processors, origin="measured", source="probe")
 
 
 def _limits(situation: Situation) -> dict[str, Quantity]:

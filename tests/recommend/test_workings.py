@@ -8,7 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from poolsize.datatypes import ConnectCost, Database, DatabaseFacts, Layer, Quantity, ServerTimeouts, limits_of
+from poolsize.datatypes import (
+    ConnectCost,
+    ConnectionMemory,
+    Database,
+    DatabaseFacts,
+    Layer,
+    Quantity,
+    ServerTimeouts,
+    limits_of,
+)
 from poolsize.queueing import solve
 from tests.recommend.asked import answered, capacity, decided, facts_of
 
@@ -105,6 +114,17 @@ def test_the_cost_of_opening_is_stated_before_measured_before_assumed() -> None:
     stated = answered(measured, **LOAD, connect_cost_s=0.05).inputs["connect_cost_s"]
     assert stated == Quantity(value=0.05, origin="stated", source="--connect-cost")
     assert answered(**LOAD).inputs["connect_cost_s"].origin == "assumed"
+
+
+def test_the_memory_of_a_connection_and_the_processors_are_inputs_too() -> None:
+    measured = facts_of(
+        Layer(name="server", limit=97), memory=ConnectionMemory(bytes=2_000_000, origin="measured", source="psutil")
+    )
+    found = answered(measured, **LOAD, db_cores=8).inputs
+    assert found["connection_memory_bytes"] == Quantity(value=2_000_000, origin="measured", source="psutil")
+    assert found["db_cores"] == Quantity(value=8, origin="stated", source="--db-cores")
+    assert answered(**LOAD).inputs["connection_memory_bytes"].origin == "assumed"
+    assert "db_cores" not in answered(**LOAD).inputs
 
 
 def test_costly_connections_are_kept_open_and_cheap_ones_are_not() -> None:
