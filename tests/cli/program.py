@@ -66,12 +66,17 @@ class Program:
         return self.run([sys.executable, "-c", program, *arguments])
 
     def run(
-        self, command: Sequence[str], *, stdin: str | bytes = b"", variables: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        stdin: str | bytes = b"",
+        variables: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> Done:
         given = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
-            command, input=given, capture_output=True, env=self.environment | dict(variables or {}), cwd=self.folder,
-            timeout=120, check=False, start_new_session=os.name == "posix",
+            command, input=given, capture_output=True, env=self.environment | dict(variables or {}),
+            cwd=folder or self.folder, timeout=120, check=False, start_new_session=os.name == "posix",
         )  # fmt: skip
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
