@@ -117,7 +117,7 @@ def test_explain_shows_what_the_answer_follows_from(poolsize: Program) -> None:
 def test_the_command_that_it_names_gives_the_answer_again(postgres15: PostgresServer, poolsize: Program) -> None:
     dsn = postgres15.dsn("scram", password=PASSWORD)
     probed = poolsize("recommend", dsn, *LOAD, "--connect-cost", "20ms", "--json").document
-    stored = poolsize("recommend", *LOAD, "--current", "5+10", "--json").document
+    stored = poolsize("recommend", *LOAD, "--connect-cost", "20ms", "--current", "5+10", "--json").document
     for first in (probed, stored):
         line = first["reproduce"].replace("poolsize", f"{sys.executable} -m poolsize", 1)
         again = poolsize.run(["bash", "-c", line], variables={"DATABASE_URL": dsn})
