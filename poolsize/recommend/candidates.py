@@ -19,9 +19,9 @@ SIDE_BY_SIDE: Final = ("gunicorn-sync", "gunicorn-gthread", "uvicorn")
 """One connection a process, a few, or no bound: which of them it is matters more than any other number."""
 SQLALCHEMY_TIMEOUT_S: Final = 30.0
 """SQLAlchemy's default pool_timeout (2.0 and 2.1, create_engine), assumed for present settings."""
-
 _NEVER: Final = 1e-12
-UNBOUNDED: Final[Verdict] = "does_not_fit"
+"""A wait that one checkout in a trillion has is none."""
+_UNBOUNDED: Final[Verdict] = "does_not_fit"
 """No limit holds what has no bound."""
 
 
@@ -104,7 +104,7 @@ def current(decision: Decision) -> Candidate | None:
     predicted = predicted_of(Choice(capacity, SQLALCHEMY_TIMEOUT_S, kept, wait), pool, situation)
     settings = Settings(pool_size=pool_size, max_overflow=overflow, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)
     if is_unlimited(present) and pool.ceiling is None:
-        worst, verdict = None, UNBOUNDED
+        worst, verdict = None, _UNBOUNDED
         predicted = msgspec.structs.replace(predicted, utilization=None, holds_up_to_per_s=None)
     else:  # unused capacity still counts in the worst case as it is written down
         worst = situation.deployment.worst_case(capacity if is_unlimited(present) else pool_size + overflow)

@@ -84,14 +84,15 @@ def seconds(limit: int, **request: Any) -> float:
     ],
     ids=str,
 )
-def test_an_ordinary_answer_takes_a_twentieth_of_a_second(request_: dict[str, Any]) -> None:
-    """Measured: 10 to 30 ms on a machine of 2026; the bound allows for a busy one."""
+def test_an_ordinary_answer_is_there_at_once(request_: dict[str, Any]) -> None:
+    """Measured: 10 to 35 ms on two cores of 2026; the bound allows for a busy machine."""
     assert seconds(60, **request_) < 0.15
 
 
 @pytest.mark.parametrize("name", EXTREMES)
 def test_no_answer_takes_long(name: str) -> None:
-    """Also where it does not fit, so that ways to fit are looked for. Measured: up to 0.4 s."""
+    """Also where it does not fit, so that ways to fit are looked for. Measured: up to 1.7 s, for 4,000 of 4,096 threads
+    with a connection; 0.4 s for the rest."""
     request = EXTREMES[name]
     start = time.perf_counter()
     answered(facts_of(Layer(name="server", limit=200)), **request)
