@@ -134,7 +134,9 @@ class Recommendation(Value, frozen=True):
     deployment: Deployment | None = None
     database: Database | None = None
     worst_case: int | None = None
+    """Of `settings`."""
     worst_case_sum: str = ""
+    """Of `settings` where they meet the goal, else of what would; `limits` holds the same against each limit."""
     limits: tuple[LimitCheck, ...] = ()
     binding: str | None = None
     """The name of the limit with the smallest margin, or of what bounds capacity."""
@@ -154,6 +156,7 @@ class Recommendation(Value, frozen=True):
     workings: tuple[str, ...] = ()
     """The formula worked by hand, a line each, for `--explain`."""
     assumed_workload: bool = False
+    """The rate or the hold is a profile's, so that no wait is predicted."""
     reproduce: str = ""
     """The command that gives this answer again."""
     next: tuple[str, ...] = ()

@@ -81,14 +81,14 @@ def decide(situation: Situation, *, near: int | None = None) -> Decision:
     capacity = needed if fits else (room or None)
     fixed = (*pooler_checks(situation), *writer_checks(situation))
     # Nobody stated an assumed workload, so that there only no room at all is a no.
-    within_limits = capacity is not None if situation.assumed_workload else fits
+    within_limits = capacity is not None if situation.only_assumed else fits
     verdict = _verdict(situation, fixed, is_met=True, within_limits=within_limits)
     return Decision(situation, pool, layers, needed, capacity, fixed, verdict)
 
 
 def _verdict(situation: Situation, fixed: tuple[LimitCheck, ...], *, is_met: bool, within_limits: bool) -> Verdict:
     broken = {check.name for check in fixed if check.margin < 0}
-    if situation.assumed_workload:
+    if situation.only_assumed:
         return "fits" if within_limits else "does_not_fit"
     if WRITER_LAYER in broken or not is_met:
         return "misses_goal"

@@ -136,7 +136,7 @@ def _present_settings(decision: Decision) -> Iterator[Finding]:
 
 def _assumed_need(decision: Decision) -> Iterator[Finding]:
     capacity = decision.capacity
-    if decision.situation.assumed_workload and capacity is not None and capacity < decision.needed:
+    if decision.situation.only_assumed and capacity is not None and capacity < decision.needed:
         yield Finding(
             code="PS403",
             severity="warning",

@@ -45,8 +45,18 @@ class Situation:
     connect_s: Quantity
     least_others: Quantity
     """Connections of everything else on the server, where the facts say less."""
-    assumed_workload: bool
-    """Neither the rate nor the hold was stated: nothing may be said to the millisecond."""
+    assumed: frozenset[str]
+    """Which of `rate` and `hold` nobody stated."""
+
+    @property
+    def assumed_workload(self) -> bool:
+        """The rate or the hold is a profile's: no wait may be told to the millisecond."""
+        return bool(self.assumed)
+
+    @property
+    def only_assumed(self) -> bool:
+        """Both are: what the goal needs is no more than a guess, and only no room at all is a no."""
+        return len(self.assumed) == 2
 
 
 def situate(request: Request, facts: DatabaseFacts) -> Situation:
@@ -57,7 +67,7 @@ def situate(request: Request, facts: DatabaseFacts) -> Situation:
 def changed(situation: Situation, request: Request) -> Situation:
     """The same facts and profile under a request with other numbers; what was assumed is still assumed."""
     other = _situated(request, situation.facts, situation.profile)
-    return replace(other, assumed_workload=situation.assumed_workload)
+    return replace(other, assumed=situation.assumed)
 
 
 def _situated(request: Request, facts: DatabaseFacts, chosen: Profile) -> Situation:
@@ -75,13 +85,13 @@ def _situated(request: Request, facts: DatabaseFacts, chosen: Profile) -> Situat
         goal=_goal(request, chosen, workload),
         connect_s=_connect_cost(request, facts),
         least_others=_least_others(request),
-        assumed_workload=_is_assumed(workload),
+        assumed=_assumed(workload),
     )
 
 
-def _is_assumed(workload: Workload) -> bool:
-    arrivals = workload.rate_per_s or workload.think_s
-    return workload.hold_s.origin == "assumed" and arrivals is not None and arrivals.origin == "assumed"
+def _assumed(workload: Workload) -> frozenset[str]:
+    numbers = {"hold": workload.hold_s, "rate": workload.rate_per_s or workload.think_s}
+    return frozenset(name for name, number in numbers.items() if number is not None and number.origin == "assumed")
 
 
 def _default_worker(request: Request, chosen: Profile) -> str:

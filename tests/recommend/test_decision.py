@@ -228,3 +228,13 @@ def test_without_any_limit_what_meets_the_goal_fits() -> None:
         assert answer.settings == answered(**request).settings
         assert answer.scope is not None
         assert answer.scope.recommended == "per process"
+
+
+@pytest.mark.parametrize("stated", [{"rate_per_s": 2000.0}, {"hold_s": 0.2}, {"request_rate_per_s": 2000.0}])
+def test_half_of_a_workload_tells_no_wait_and_can_be_a_no(stated: dict[str, float]) -> None:
+    """What nobody measured shows in each wait; but a rate that was stated is no guess, and may not fit."""
+    answer = answered(facts_of(Layer(name="server", limit=20)), workers=16, threads=8, **stated)
+    assert answer.assumed_workload
+    assert answer.verdict == "does_not_fit"
+    assert answer.predicted is not None
+    assert answer.predicted.p99_wait_s is None
