@@ -30,7 +30,7 @@ def head(done: Done) -> str:
 
 @pytest.fixture
 def dsn(postgres15: PostgresServer) -> str:
-    return postgres15.dsn("scram", password=PASSWORD)
+    return postgres15.dsn("scram", password=PASSWORD, sslmode="disable")
 
 
 def test_nothing_known_is_postgresqls_default_and_said_to_be_assumed(poolsize: Program) -> None:
@@ -68,7 +68,7 @@ def test_the_order_of_the_sources(
     assert last["database"]["dialect"] == "mariadb"
     assert poolsize("recommend", *LOAD, "--json").document["database"]["dialect"] == "mariadb"
     # Another password or none is the same database.
-    renewed = {"DATABASE_URL": postgres15.dsn("scram", password="renewed")}
+    renewed = {"DATABASE_URL": postgres15.dsn("scram", password="renewed", sslmode="disable")}
     assert poolsize("recommend", *LOAD, "--json", variables=renewed).document["database"]["dialect"] == "postgresql"
 
 

@@ -115,7 +115,7 @@ def test_explain_shows_what_the_answer_follows_from(poolsize: Program) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the command is quoted for a POSIX shell")
 def test_the_command_that_it_names_gives_the_answer_again(postgres15: PostgresServer, poolsize: Program) -> None:
-    dsn = postgres15.dsn("scram", password=PASSWORD)
+    dsn = postgres15.dsn("scram", password=PASSWORD, sslmode="disable")
     probed = poolsize("recommend", dsn, *LOAD, "--connect-cost", "20ms", "--json").document
     stored = poolsize("recommend", *LOAD, "--connect-cost", "20ms", "--current", "5+10", "--json").document
     for first in (probed, stored):

@@ -15,6 +15,7 @@ from tests.servers import PASSWORD, MariaDbServer, PgBouncerServer, PostgresServ
 FRAGMENT = "s3cr"
 """Of PASSWORD, which has `@ : / ? # % '` behind it: what is left of it must not show either."""
 SPELLINGS = (PASSWORD, quote(PASSWORD, safe=""), quote_plus(PASSWORD), json.dumps(PASSWORD)[1:-1], FRAGMENT, "%27x")
+FEW = ("--samples", "10", "--burst", "0")
 CONNINFO = f"host=127.0.0.1 port=1 user=app dbname=shop password='{PASSWORD.replace(chr(39), chr(92) + chr(39))}'"
 UNREACHABLE = {
     "a URL": f"postgresql://app:{quote(PASSWORD, safe='')}@127.0.0.1:1/shop",
@@ -67,64 +68,63 @@ def test_a_dsn_in_the_wrong_place_tells_no_password(poolsize: Program) -> None:
         ["probe", "service=shop", dsn],
         ["probe", "service=shop", raw],
         ["probe", f"--dsn={dsn}"],
-        ["probe", f"--own={dsn}", "--nosuch"],
         ["probe", "--samples", dsn],
         ["probe", "--budget", CONNINFO],
-        ["probe", f"@{dsn}"],
         ["recommend", "--workers", dsn],
         ["recommend", "--workers", "4", "--hold", raw],
         ["recommend", "--workers", "4", "--current", dsn],
         ["recommend", "--workers", "4", "--profile", dsn],
         ["recommend", "--workers", "4", "--worker-type", raw],
-        ["recommend", "--workers", "4", "--provider", dsn],
         ["recommend", "--workers", "4", "--format", UNREACHABLE["a raw scheme that is not known"]],
         ["export", dsn],
         ["export", "django", "--from", dsn],
-        ["history", dsn],
         ["schema", dsn],
-        ["demo", dsn],
     )
     runs = [poolsize(*arguments, "--json") for arguments in words]
     assert {done.code for done in runs} == {1, 2}
     assert_nothing_tells(poolsize, runs)
 
 
-@pytest.mark.parametrize("fixture", ["postgres15", "pgbouncer", "mariadb"])
-def test_the_main_path_tells_no_password(fixture: str, request: pytest.FixtureRequest, poolsize: Program) -> None:
-    dsn = _dsn(request.getfixturevalue(fixture))
-    wrong = dsn.replace(quote(PASSWORD, safe=""), quote(PASSWORD + "!", safe=""))
-    few = ("--samples", "10", "--show-queries")
+def test_the_main_path_tells_no_password(postgres15: PostgresServer, poolsize: Program) -> None:
+    dsn = postgres15.dsn("scram", password=PASSWORD, sslmode="disable")
     runs = [
-        poolsize("probe", dsn, *few),
-        poolsize("probe", dsn, "--json", *few),
-        poolsize("probe", wrong, "--debug"),
-        poolsize("recommend", dsn, "--workers", "4", "--rate", "80", "--hold", "20ms"),
-        poolsize("recommend", "--workers", "4", "--json"),
-        poolsize("recommend", "--workers", "4", "--explain"),
-        poolsize("recommend", dsn, "--workers", "4", "--format", "markdown"),
+        poolsize("probe", dsn, *FEW, "--show-queries"),
+        poolsize("probe", dsn, *FEW, "--json"),
+        poolsize("recommend", dsn, "--workers", "4", "--rate", "80", "--hold", "20ms", "--format", "markdown"),
+        poolsize("recommend", "--workers", "4", "--json", "--explain"),
         *(poolsize("export", target, "-o", target) for target in ("sqlalchemy", "flask-sqlalchemy", "django")),
         poolsize("history"),
         poolsize("history", "--json"),
     ]
-    assert [done.code for done in runs] == [0, 0, 1, *([0] * 9)], [done.err for done in runs]
+    assert {done.code for done in runs} == {0}, [done.err for done in runs]
     assert_nothing_tells(poolsize, runs)
 
 
-def _dsn(server: PostgresServer | PgBouncerServer | MariaDbServer) -> str:
-    return server.dsn("scram", password=PASSWORD) if isinstance(server, PostgresServer) else server.dsn()
+@pytest.mark.parametrize("fixture", ["pgbouncer", "mariadb"])
+def test_other_databases_tell_no_password(fixture: str, request: pytest.FixtureRequest, poolsize: Program) -> None:
+    server: PgBouncerServer | MariaDbServer = request.getfixturevalue(fixture)
+    runs = [
+        poolsize("probe", server.dsn(), *FEW, "--json", "--show-queries"),
+        poolsize("probe", server.dsn(password=PASSWORD + "!"), "--debug"),
+        poolsize("recommend", "--workers", "4"),
+        poolsize("export", "sqlalchemy"),
+        poolsize("history", "--json"),
+    ]
+    assert [done.code for done in runs] == [0, 1, 0, 0, 0], [done.err for done in runs]
+    assert_nothing_tells(poolsize, runs)
 
 
 def test_a_password_in_a_variable_or_a_file_of_libpq_is_not_told(
     postgres15: PostgresServer, poolsize: Program, tmp_path: Path
 ) -> None:
-    dsn = postgres15.dsn("scram")
+    dsn = postgres15.dsn("scram", sslmode="disable")
     passwords = tmp_path / "passwords"
     escaped = PASSWORD.replace("\\", "\\\\").replace(":", "\\:")
     passwords.write_text(f"127.0.0.1:{postgres15.port}:*:scram:{escaped}\n")
     passwords.chmod(0o600)
     runs = [
-        poolsize("probe", dsn, "--samples", "10", "--json", variables={"PGPASSWORD": PASSWORD}),
-        poolsize("probe", dsn, "--samples", "10", "--json", variables={"PGPASSFILE": str(passwords)}),
+        poolsize("probe", dsn, *FEW, "--json", variables={"PGPASSWORD": PASSWORD}),
+        poolsize("probe", dsn, *FEW, "--json", variables={"PGPASSFILE": str(passwords)}),
         poolsize("probe", dsn, "--debug", variables={"PGPASSWORD": PASSWORD + "!"}),
     ]
     passwords.unlink()
@@ -186,10 +186,10 @@ def test_the_traceback_of_a_bug_tells_no_password(poolsize: Program) -> None:
 def test_the_command_that_gives_the_answer_again_holds_no_password(
     postgres15: PostgresServer, poolsize: Program
 ) -> None:
-    dsn = postgres15.dsn("scram", password=PASSWORD)
+    dsn = postgres15.dsn("scram", password=PASSWORD, sslmode="disable")
     answer = poolsize("recommend", dsn, "--workers", "4", "--json").document
     assert answer["reproduce"] == 'poolsize recommend "$DATABASE_URL" --workers 4 --json'
     assert_secret(poolsize("export", "sqlalchemy").out)
-    plain = postgres15.dsn("trust")
+    plain = f"sqlite:///{(poolsize.folder / 'history.db').as_posix()}"
     answer = poolsize("recommend", plain, "--workers", "4", "--json").document
     assert answer["reproduce"] == f"poolsize recommend {plain} --workers 4 --json"

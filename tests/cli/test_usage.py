@@ -86,16 +86,15 @@ def assert_can_be_typed(command: str) -> None:
 
 
 def test_every_next_command_can_be_typed(postgres15: PostgresServer, poolsize: Program, closed_port: int) -> None:
-    dsn = postgres15.dsn("scram", password=PASSWORD)
+    dsn = postgres15.dsn("scram", password=PASSWORD, sslmode="disable")
     load = ("--workers", "4", "--rate", "80", "--hold", "20ms", "--surge", "25%", "--current", "5+10")
     runs = [
         ("export", "django"),
         ("probe",),
         ("probe", dsn, "--samples", "10"),
-        ("recommend", dsn, *load),
+        ("recommend", "sqlite://", *load),
         ("recommend", *load),
         ("recommend", *load, "--explain"),
-        ("recommend", *load, "--max-connections", "5"),
         ("recommend", "--workers", "4", "--provider", "rds-postgresql"),
         ("recommend", "--workers", "4", "--provider", "x"),
         ("probe", f"postgresql://h:{closed_port}/d"),
