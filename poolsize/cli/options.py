@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from poolsize.errors import UsageError
 from poolsize.units import parse_duration
+
+MOST: Final = 1_000_000
+"""Beyond a million of anything that is counted here, a digit or a unit was mistaken; the models need seconds for it."""
 
 
 def flag(*names: str, help: str) -> Any:  # noqa: A002 - the library's word
@@ -34,17 +37,17 @@ def count(
     metavar: str = "N",
     panel: str | None = None,
     least: int | None = None,
-    most: int | None = None,
+    most: int = MOST,
 ) -> Any:
     """An option that takes a whole number from `least` to `most`."""
+    bounds = f"at most {most}" if least is None else f"from {least} to {most}"
 
     def read(given: str) -> int:
         try:
             number = int(given)
         except ValueError:
             raise UsageError(f"{given!r} is not a whole number.") from None
-        if (least is not None and number < least) or (most is not None and number > most):
-            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        if number > most or (least is not None and number < least):
             raise UsageError(f"{number} is not {bounds}.")
         return number
 
@@ -66,9 +69,21 @@ def number(*names: str, help: str, metavar: str = "X", panel: str | None = None)
     return _option(*names, help=help, metavar=metavar, panel=panel, read=read)
 
 
-def time(*names: str, help: str, panel: str | None = None) -> Any:  # noqa: A002 - the library's word
-    """An option that takes a time with its unit, and gives seconds."""
-    return _option(*names, help=help, metavar="TIME", panel=panel, read=parse_duration)
+def time(
+    *names: str,
+    help: str,  # noqa: A002 - the library's word
+    panel: str | None = None,
+    is_bound: bool = False,
+) -> Any:
+    """An option that takes a time with its unit, and gives seconds; one that bounds another is above 0."""
+
+    def read(given: str) -> float:
+        seconds = parse_duration(given)
+        if is_bound and seconds == 0:
+            raise UsageError(f"{given!r} leaves no time at all.")
+        return seconds
+
+    return _option(*names, help=help, metavar="TIME", panel=panel, read=read)
 
 
 def _option(

@@ -33,13 +33,14 @@ def probe(
         int | None, count(least=1, help="Fresh connections at most; default 100 on this machine, 20 elsewhere.")
     ] = None,
     budget: Annotated[
-        float | None, time(help=f"Total time, after the first connection; default {_DEFAULTS.budget_s:g}s.")
+        float | None,
+        time(is_bound=True, help=f"Total time, after the first connection; default {_DEFAULTS.budget_s:g}s."),
     ] = None,
     connect_timeout: Annotated[
-        float | None, time(help=f"Bound on each connection; default {_DEFAULTS.connect_timeout_s:g}s.")
+        float | None, time(is_bound=True, help=f"Bound on each connection; default {_DEFAULTS.connect_timeout_s:g}s.")
     ] = None,
     statement_timeout: Annotated[
-        float | None, time(help=f"Bound on each statement; default {_DEFAULTS.statement_timeout_s:g}s.")
+        float | None, time(is_bound=True, help=f"Bound on each statement; default {_DEFAULTS.statement_timeout_s:g}s.")
     ] = None,
     burst: Annotated[int, count(least=0, most=10, help="Connections opened at once; 0 for none.")] = _DEFAULTS.burst,
     own: Annotated[

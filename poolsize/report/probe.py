@@ -49,7 +49,8 @@ def _where(database: Database) -> str:
     if database.host is None:
         return database.name or "?"
     port = f":{database.port}" if database.port else ""
-    return f"{database.host}{port}/{database.name or ''}"
+    name = f"/{database.name}" if database.name else ""
+    return f"{database.host}{port}{name}"
 
 
 def _circumstances(database: Database) -> Iterator[str]:

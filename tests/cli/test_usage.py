@@ -4,13 +4,16 @@ be typed as it stands."""
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 
+import jsonschema
 import pytest
 from typer.exceptions import Exit
 
 from poolsize._version import __version__
 from poolsize.cli.commands import COMMANDS
+from poolsize.report.json import SCHEMAS
 from tests.cli.program import Program
 from tests.servers import PASSWORD, PostgresServer
 
@@ -39,13 +42,23 @@ MISTAKES = {
     "a bad surge": (("recommend", "--workers", "4", "--surge", "half"), "--surge 'half' is neither ", "25%."),
     "bad settings": (("recommend", "--workers", "4", "--current", "5"), "--current '5' is not ", "default."),
     "too large a burst": (("probe", "sqlite://", "--burst", "11"), "--burst: 11 is not from 0 to 10.", ""),
-    "no samples": (("probe", "sqlite://", "--samples", "0"), "--samples: 0 is not at least 1.", ""),
+    "no samples": (("probe", "sqlite://", "--samples", "0"), "--samples: 0 is not from 1 to 1000000.", ""),
+    "no time": (
+        ("probe", "sqlite://", "--connect-timeout", "0s"),
+        "--connect-timeout: '0s' leaves no time at all.",
+        "",
+    ),
+    "too many threads": (
+        ("recommend", "--workers", "4", "--threads", "99999999999999999999"),
+        "--threads: 99999999999999999999 is not at most 1000000.",
+        "",
+    ),
     "two databases": (("probe", "sqlite://", "sqlite://"), "Got unexpected extra argument(s) (sqlite://).", ""),
     "no target": (("export",), "Missing argument 'TARGET'.", ""),
     "an unknown target": (("export", "djago", "--from", "a.json"), "The export target 'djago' is", "mean django?"),
     "an unknown document": (("schema", "x"), "The document 'x' is not one of ", "."),
     "no document": (("schema",), "Missing argument 'NAME'.", ""),
-    "no entries": (("history", "--limit", "0"), "--limit: 0 is not at least 1.", ""),
+    "no entries": (("history", "--limit", "0"), "--limit: 0 is not from 1 to 1000000.", ""),
     "an unknown server": (("demo", "--postgresql", "17"), "There is no embedded PostgreSQL 17: it is", "16, 18."),
 }
 
@@ -129,7 +142,14 @@ def test_every_command_prints_a_document_that_its_schema_describes(
         assert document["command"] == arguments[0]
         assert document["schema_version"] == 1
         assert document["error"] is None
-    assert poolsize("schema", "recommend").out == poolsize("schema", "recommend", "--json").out
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_schema_is_printed(name: str, poolsize: Program) -> None:
+    done = poolsize("schema", name, "--json")
+    assert (done.code, done.err) == (0, "")
+    jsonschema.Draft202012Validator.check_schema(json.loads(done.out))
+    assert json.loads(done.out)["title"] == f"poolsize {name}"
 
 
 def test_an_answer_that_is_no_exits_with_3(poolsize: Program) -> None:
