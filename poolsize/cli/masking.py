@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SEEN: Final[list[Dsn]] = []
 _URLS: Final = ("DATABASE_URL", "POOLSIZE_STORE")
 _PASSWORDS: Final = ("PGPASSWORD", "MYSQL_PWD", "PGSSLPASSWORD")
-_SECRET: Final = re.compile(r"://[^/\s]*?:(.+)@|pass\w*\s*=\s*(.+)", re.IGNORECASE | re.DOTALL)
+_SECRET: Final = re.compile(r"(?:[^/\s]*://)?[^/\s:]*:(.+)@|.*?pass\w*\s*=\s*(.+)", re.IGNORECASE | re.DOTALL)
 """What may be the password in a text that is like a DSN and is none."""
 
 
@@ -48,20 +48,20 @@ def masked(text: str) -> str:
 
 
 def _typed() -> Iterator[Dsn]:
-    """Whatever is a DSN among the words of the command line and the variables, wherever it stands."""
+    """Whatever is like a DSN among the words of the command line and the variables, wherever it stands."""
     for word in (*sys.argv[1:], *(os.environ.get(name, "") for name in _URLS)):
         for part in (word, word.partition("=")[2]):  # --option=DSN
-            if "://" in part or "pass" in part.lower():
-                yield _dsn_of(part)
+            if "@" in part or "pass" in part.lower():
+                yield from _dsn_like(part)
 
 
-def _dsn_of(text: str) -> Dsn:
+def _dsn_like(text: str) -> Iterator[Dsn]:
     from poolsize.dsn import Dsn, parse  # here: most runs mask nothing
     from poolsize.errors import DsnError
 
     try:
-        return parse(text)
+        yield parse(text)
     except DsnError:
-        found = _SECRET.search(text)
-        secret = (found[1] or found[2]) if found else text
-        return Dsn(text, "***", dialect="", secrets=frozenset((text, secret)))
+        found = _SECRET.match(text)
+        if found:
+            yield Dsn(text, "", dialect="", secrets=frozenset((found[1] or found[2],)))

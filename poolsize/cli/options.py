@@ -75,7 +75,8 @@ def time(
     panel: str | None = None,
     is_bound: bool = False,
 ) -> Any:
-    """An option that takes a time with its unit, and gives seconds; one that bounds another is above 0."""
+    """An option that takes a time with its unit, and gives seconds; a bound is above 0. The help states the default
+    itself, with its unit."""
 
     def read(given: str) -> float:
         seconds = parse_duration(given)
@@ -83,7 +84,7 @@ def time(
             raise UsageError(f"{given!r} leaves no time at all.")
         return seconds
 
-    return _option(*names, help=help, metavar="TIME", panel=panel, read=read)
+    return _option(*names, help=help, metavar="TIME", panel=panel, read=read, show_default=False)
 
 
 def _option(
@@ -93,12 +94,14 @@ def _option(
     panel: str | None,
     choices: Iterable[str] = (),
     read: Callable[[str], object] | None = None,
+    show_default: bool = True,
 ) -> Any:
     return typer.Option(
         *names,
         help=help,
         metavar=metavar,
         rich_help_panel=panel,
+        show_default=show_default,
         parser=read and _texts_only(read),
         autocompletion=lambda: list(choices),
     )

@@ -33,15 +33,14 @@ def probe(
         int | None, count(least=1, help="Fresh connections at most; default 100 on this machine, 20 elsewhere.")
     ] = None,
     budget: Annotated[
-        float | None,
-        time(is_bound=True, help=f"Total time, after the first connection; default {_DEFAULTS.budget_s:g}s."),
-    ] = None,
+        float, time(is_bound=True, help=f"Total time, after the first connection; default {_DEFAULTS.budget_s:g}s.")
+    ] = _DEFAULTS.budget_s,
     connect_timeout: Annotated[
-        float | None, time(is_bound=True, help=f"Bound on each connection; default {_DEFAULTS.connect_timeout_s:g}s.")
-    ] = None,
+        float, time(is_bound=True, help=f"Bound on each connection; default {_DEFAULTS.connect_timeout_s:g}s.")
+    ] = _DEFAULTS.connect_timeout_s,
     statement_timeout: Annotated[
-        float | None, time(is_bound=True, help=f"Bound on each statement; default {_DEFAULTS.statement_timeout_s:g}s.")
-    ] = None,
+        float, time(is_bound=True, help=f"Bound on each statement; default {_DEFAULTS.statement_timeout_s:g}s.")
+    ] = _DEFAULTS.statement_timeout_s,
     burst: Annotated[int, count(least=0, most=10, help="Connections opened at once; 0 for none.")] = _DEFAULTS.burst,
     own: Annotated[
         list[str] | None,
@@ -62,9 +61,9 @@ def probe(
       poolsize probe @dsn.txt --samples 20
     """
     options = ProbeOptions(
-        budget_s=_DEFAULTS.budget_s if budget is None else budget,
-        connect_timeout_s=_DEFAULTS.connect_timeout_s if connect_timeout is None else connect_timeout,
-        statement_timeout_s=_DEFAULTS.statement_timeout_s if statement_timeout is None else statement_timeout,
+        budget_s=budget,
+        connect_timeout_s=connect_timeout,
+        statement_timeout_s=statement_timeout,
         samples=samples,
         burst=burst,
         show_queries=show_queries,

@@ -72,6 +72,7 @@ def test_a_dsn_in_the_wrong_place_tells_no_password(poolsize: Program) -> None:
         ["probe", "--budget", CONNINFO],
         ["recommend", "--workers", dsn],
         ["recommend", "--workers", "4", "--hold", raw],
+        ["recommend", "--workers", "4", "--rate", UNREACHABLE["no scheme"]],
         ["recommend", "--workers", "4", "--current", dsn],
         ["recommend", "--workers", "4", "--profile", dsn],
         ["recommend", "--workers", "4", "--worker-type", raw],
@@ -190,6 +191,9 @@ def test_the_command_that_gives_the_answer_again_holds_no_password(
     answer = poolsize("recommend", dsn, "--workers", "4", "--json").document
     assert answer["reproduce"] == 'poolsize recommend "$DATABASE_URL" --workers 4 --json'
     assert_secret(poolsize("export", "sqlalchemy").out)
+    (poolsize.folder / "passwords.txt").write_text("sqlite://")
+    answer = poolsize("recommend", "@passwords.txt", "--workers", "4", "--json").document
+    assert answer["reproduce"] == "poolsize recommend @passwords.txt --workers 4 --json"
     plain = f"sqlite:///{(poolsize.folder / 'history.db').as_posix()}"
     answer = poolsize("recommend", plain, "--workers", "4", "--json").document
     assert answer["reproduce"] == f"poolsize recommend {plain} --workers 4 --json"

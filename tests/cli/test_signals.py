@@ -18,6 +18,7 @@ from tests.servers import PASSWORD, PostgresServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="these signals are POSIX's")
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 GONE_S = 5.0
 """How long the program, and then a server's session, may take to end."""
 
@@ -96,6 +97,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(number: signal.Signals
         assert done.code == CODES[number]
         assert "Traceback" not in done.out
         assert "pool_size" not in done.out
+        assert done.out.rindex(SHOW_CURSOR) > done.out.rindex(HIDE_CURSOR)
         end = time.monotonic() + GONE_S
         while list(folder.iterdir()) and time.monotonic() < end:
             time.sleep(0.05)
