@@ -16,8 +16,10 @@ def temporary_folder() -> Iterator[Path]:
     """A folder for temporary files of a test's own, with blanks in its name, that every account may enter."""
     folder = Path(tempfile.mkdtemp(prefix="poolsize test ")).resolve()
     folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 def processes_of(folder: Path) -> list[str]:
