@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
-from poolsize.queueing.model import Closed, Hold, Wait
+from poolsize.queueing.model import Closed, Hold
 from poolsize.queueing.poisson import reversed_hazards, tails
+from poolsize.queueing.wait import Wait
 
 _NEGLIGIBLE: Final = 1e-40
 """No goal on timeouts is near this, and 4,000 threads with 100 connections have 500 states above it."""

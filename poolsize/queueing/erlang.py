@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from poolsize.queueing.model import Hold, Open, Wait
+from poolsize.queueing.model import Hold, Open
+from poolsize.queueing.wait import Wait
 
 _LAST_BIT: Final = 1e-17
 """What is smaller than a sum by this factor does not change it."""

@@ -9,7 +9,8 @@ from dataclasses import replace
 from poolsize.queueing.chain import solve_closed
 from poolsize.queueing.churn import opens_keeping, resistances
 from poolsize.queueing.erlang import solve_open
-from poolsize.queueing.model import Closed, Hold, Load, Open, Wait
+from poolsize.queueing.model import Closed, Hold, Load, Open
+from poolsize.queueing.wait import Wait
 
 
 def solve(load: Load, hold: Hold, capacity: int, *, timeout_s: float = math.inf, pool_size: int | None = None) -> Wait:

@@ -277,7 +277,7 @@ def test_varied_holds_stretch_the_wait_of_an_open_load() -> None:
     assert lost[0] == lost[1], "a loss system does not feel the law of the hold"
 
 
-@pytest.mark.parametrize(("capacity", "timeout_s", "hold"), [(0, 1.0, SECOND), (1, -1.0, SECOND), (1, 1.0, Hold(0.0))])
-def test_impossible_numbers_are_refused(capacity: int, timeout_s: float, hold: Hold) -> None:
+@pytest.mark.parametrize(("capacity", "timeout_s"), [(0, 1.0), (1, -1.0)])
+def test_impossible_numbers_are_refused(capacity: int, timeout_s: float) -> None:
     with pytest.raises(ValueError, match="needed"):
-        solve(Open(1.0), hold, capacity, timeout_s=timeout_s)
+        solve(Open(1.0), SECOND, capacity, timeout_s=timeout_s)
