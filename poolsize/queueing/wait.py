@@ -11,6 +11,7 @@ _PRECISION = 1e-13
 _STEPS = 100
 """Ten are usual, and the most in 15,000 waits of random pools were 38."""
 
+
 @dataclass(frozen=True)
 class Wait:
     """How a request fares at the pool. Probabilities are over all requests, as arrivals see them; a request that
