@@ -53,14 +53,14 @@ def test_a_probe_that_is_interrupted_leaves_no_session(
 ) -> None:
     # Each session takes a second to begin, so that the signal finds the probe at work.
     dsn = postgres15.dsn("scram", password=PASSWORD, options="-c post_auth_delay=1")
-    before = logged(postgres15, "connection authorized")
+    opened, closed = (logged(postgres15, event) for event in ("connection authorized", "disconnection"))
     running = poolsize.start(*command, dsn)
-    while logged(postgres15, "connection authorized") < before + 2:
+    while logged(postgres15, "connection authorized") < opened + 2:
         assert running.poll() is None
         time.sleep(0.02)
     end_of(running, number)
     end = time.monotonic() + GONE_S
-    while logged(postgres15, "disconnection") < logged(postgres15, "connection authorized"):
+    while logged(postgres15, "disconnection") - closed < logged(postgres15, "connection authorized") - opened:
         assert time.monotonic() < end
         time.sleep(0.05)
     assert not poolsize.history.exists()
