@@ -118,7 +118,7 @@ def find_place(programs: Path, left: contextlib.ExitStack) -> Place:
 def _existing_accounts() -> list[dict[str, Any]]:
     if sys.platform == "win32":
         return []
-    import pwd  # not on Windows
+    import pwd  # here: Windows has none
 
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
     found = [known[name] for name in ACCOUNTS if name in known]
