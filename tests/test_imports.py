@@ -32,6 +32,8 @@ ALLOWED = {
     "units": Allowed("errors"),
     "choices": Allowed("errors"),
     "files": Allowed("errors"),
+    "parallel": Allowed("errors installation", "distributed"),
+    "simulate": Allowed("choices parallel queueing", "msgspec numpy"),
     "dsn": Allowed("errors"),
     "workers": Allowed("choices datatypes"),
     "profiles": Allowed("choices datatypes errors workers", "msgspec"),
@@ -44,15 +46,15 @@ ALLOWED = {
     "store": Allowed("datatypes errors", "msgspec platformdirs sqlalchemy"),
     "history": Allowed("datatypes store"),
     "cli": Allowed(
-        "_version choices datatypes dsn embedded errors export files history probe profiles providers recommend report "
-        "store units workers",
+        "_version choices datatypes dsn embedded errors export files history parallel probe profiles providers queueing "
+        "recommend report simulate store units workers",
         "msgspec rich typer",
     ),
     "__init__": Allowed("_version datatypes errors export probe providers recommend"),
     "__main__": Allowed("cli"),
 }
 SLOW = {"sqlalchemy", "psutil", "psycopg", "pymysql", "scipy", "numpy", "rich"}
-LOADS_SLOW = {"store", "probe", "host", "report", "queueing"}
+LOADS_SLOW = {"store", "probe", "host", "report", "simulate", "queueing"}
 """Parts that a command imports only when it needs them. Of `queueing` that is true of the modules that use numpy, which
 tests/queueing/test_imports.py holds by the modules that a solved pool has loaded."""
 

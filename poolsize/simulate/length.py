@@ -1,0 +1,112 @@
+"""How long to simulate: the warm-up, and how many requests in how many replications are measured."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from poolsize.queueing import Closed
+from poolsize.simulate.scenario import Scenario, Trace
+
+LEAST_WARM_UP: Final = 500
+"""Requests that are never measured. From an empty M/M/10 at 80 % the first 500 alone pull the mean wait of all of 500
+down by 12 %."""
+RELAXATIONS: Final = 10
+"""Relaxation times after which the start is forgotten: e^-10 of it is left."""
+_MOST_WARM_UP: Final = 200_000
+"""Requests of one replication. A pool that takes longer to settle is at its limit to within 1 %, and what it does
+depends on the day more than on its size."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What one engine gets done in about a second."""
+
+    replications: int
+    fewest: int
+    """Replications below which their spread says little."""
+    requests: int
+    """Measured in a replication, at least."""
+    total: int
+    """Requests of all replications, warm-up included, at most; of a pool of few connections."""
+    rows: float
+    """Connections with which a request costs twice as much as with few."""
+
+    def affordable(self, requests: int, capacity: int) -> int:
+        """Replications of so many requests."""
+        most = self.total / (1.0 + capacity / self.rows)
+        return max(min(self.replications, int(most / requests)), self.fewest)
+
+
+RECURSION: Final = Effort(replications=1000, fewest=50, requests=3_000, total=20_000_000, rows=50.0)
+"""1,000 columns are where numpy's overhead for each step no longer counts; as many replications as in the benchmark."""
+EVENTS: Final = Effort(replications=20, fewest=10, requests=10_000, total=400_000, rows=math.inf)
+
+
+@dataclass(frozen=True)
+class Length:
+    """Of one run."""
+
+    warm_up: int
+    """Requests of each replication that are not measured."""
+    requests: int
+    """Those that are."""
+    replications: int
+    is_settled: bool
+    """Whether the start is forgotten by then."""
+
+
+def length_of(scenario: Scenario, effort: Effort, replications: int | None, requests: int | None) -> Length:
+    """The length for this scenario; `replications` and `requests` where they are stated."""
+    if isinstance(scenario.load, Trace):
+        recorded = len(scenario.load.arrivals_s)
+        only = 1 if scenario.load.holds_s is not None else None
+        chosen = only or replications or effort.affordable(recorded, scenario.capacity)
+        return Length(0, recorded, chosen, is_settled=True)
+    wanted = math.ceil(max(LEAST_WARM_UP, RELAXATIONS * relaxation_s(scenario) * _rate_per_s(scenario)))
+    warm_up = min(wanted, _MOST_WARM_UP)
+    measured = requests or max(effort.requests, warm_up)
+    chosen = replications or effort.affordable(warm_up + measured, scenario.capacity)
+    return Length(warm_up, measured, chosen, is_settled=warm_up == wanted)
+
+
+def relaxation_s(scenario: Scenario) -> float:
+    """The time in which a disturbance of the queue falls to 1/e, about: what the slowest mode of its diffusion takes.
+
+    The wait falls by 1 - rho a second and spreads by sigma^2 = S (1 + scv) / c a second, between 0 and the timeout D:
+    a diffusion of spectral gap (1 - rho)^2 / (2 sigma^2) + pi^2 sigma^2 / (2 D^2). With a finite source it is no slower
+    than a think Z: two copies of the pool that share their randomness lose a customer of their difference at a rate
+    of 1 / Z at least, since each one more asks for 1 / Z less. Added are the holds under way, and what opening the
+    whole pool one by one takes.
+    """
+    hold_s = _slowest_hold_s(scenario)
+    variation = (1.0 + scenario.hold.scv) / 2.0
+    spread = 2.0 * variation * hold_s / scenario.capacity
+    drift = 1.0 - _rate_per_s(scenario) / scenario.pools * hold_s / scenario.capacity
+    gap = drift**2 / (2.0 * spread)
+    if 0.0 < scenario.timeout_s < math.inf:
+        gap += math.pi**2 * spread / (2.0 * scenario.timeout_s**2)
+    queue_s = 1.0 / gap if gap else math.inf
+    if isinstance(scenario.load, Closed):
+        queue_s = min(queue_s, scenario.load.think_s)
+    return max(queue_s, 0.0) + variation * hold_s + scenario.setup_s * scenario.capacity / RELAXATIONS
+
+
+def _slowest_hold_s(scenario: Scenario) -> float:
+    """With every connection busy."""
+    busy = scenario.capacity * scenario.pools
+    hold_s = scenario.hold.mean_s + scenario.reset_s
+    if scenario.usl is None:
+        return hold_s
+    return hold_s * scenario.usl.slowdown(busy)
+
+
+def _rate_per_s(scenario: Scenario) -> float:
+    """Requests that come to all pools together, at the most, per second."""
+    load = scenario.load
+    if isinstance(load, Trace):
+        return 0.0
+    if isinstance(load, Closed):
+        return scenario.pools * load.threads / (load.think_s + min(scenario.timeout_s, scenario.hold.mean_s))
+    return scenario.pools * load.rate_per_s * (1 + scenario.retries)
