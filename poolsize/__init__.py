@@ -5,7 +5,7 @@
     print(poolsize.render("sqlalchemy", answer))
 
 The two functions stand before the packages of the same name; the rest is imported when it is asked for, so that the
-command line starts fast.
+command line starts fast: `poolsize.queueing.solve` and `poolsize.simulate.simulate` as well.
 """
 
 from __future__ import annotations
@@ -65,7 +65,12 @@ _ELSEWHERE = {
 }
 
 
+_PACKAGES = ("queueing", "simulate")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return import_module(f"poolsize.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'poolsize' has no attribute {name!r}")
     return getattr(import_module(_ELSEWHERE.get(name, "poolsize.datatypes")), name)

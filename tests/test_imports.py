@@ -33,7 +33,8 @@ ALLOWED = {
     "choices": Allowed("errors"),
     "files": Allowed("errors"),
     "parallel": Allowed("errors installation", "distributed"),
-    "simulate": Allowed("choices parallel queueing", "msgspec numpy"),
+    "simulate": Allowed("choices datatypes parallel queueing", "msgspec numpy"),
+    "recorded": Allowed("errors queueing simulate units"),
     "dsn": Allowed("errors"),
     "workers": Allowed("choices datatypes"),
     "profiles": Allowed("choices datatypes errors workers", "msgspec"),
@@ -47,7 +48,7 @@ ALLOWED = {
     "history": Allowed("datatypes store"),
     "cli": Allowed(
         "_version choices datatypes dsn embedded errors export files history parallel probe profiles providers queueing "
-        "recommend report simulate store units workers",
+        "recommend recorded report simulate store units workers",
         "msgspec rich typer",
     ),
     "__init__": Allowed("_version datatypes errors export probe providers recommend"),

@@ -30,6 +30,7 @@ from poolsize.datatypes.recommendation import (
     Way,
 )
 from poolsize.datatypes.request import Request
+from poolsize.datatypes.simulation import Estimate, Moment, SimulatedPool, Simulation
 from poolsize.datatypes.workload import Deployment, ServiceLevel, Workload
 
 __all__ = [
@@ -41,12 +42,14 @@ __all__ = [
     "DatabaseFacts",
     "Deployment",
     "ErrorReport",
+    "Estimate",
     "Finding",
     "HistoryDocument",
     "HistoryEntry",
     "Layer",
     "LimitCheck",
     "Limits",
+    "Moment",
     "Origin",
     "Phase",
     "Pooler",
@@ -61,6 +64,8 @@ __all__ = [
     "SessionGroup",
     "Settings",
     "Severity",
+    "SimulatedPool",
+    "Simulation",
     "StableRange",
     "StoredProbe",
     "StoredRecommendation",

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from poolsize.datatypes import DatabaseFacts, ErrorReport, HistoryDocument, Recommendation, Value
+from poolsize.datatypes import DatabaseFacts, ErrorReport, HistoryDocument, Recommendation, Simulation, Value
 
 
 class Export(Value, frozen=True):
@@ -46,11 +46,12 @@ class Failure(Value, frozen=True):
     error: ErrorReport | None = None
 
 
-Document = DatabaseFacts | Recommendation | HistoryDocument | Export | Demo | Failure
+Document = DatabaseFacts | Recommendation | Simulation | HistoryDocument | Export | Demo | Failure
 
 SCHEMAS: Final[dict[str, type[Value]]] = {
     "probe": DatabaseFacts,
     "recommend": Recommendation,
+    "simulate": Simulation,
     "export": Export,
     "history": HistoryDocument,
     "demo": Demo,

@@ -19,6 +19,10 @@ _MOST_WARM_UP: Final = 200_000
 depends on the day more than on its size."""
 
 
+_ROUNDS: Final = 50
+"""Until the share of holds that are at the database no longer changes: each round halves what is left, at least."""
+
+
 @dataclass(frozen=True)
 class Effort:
     """What one engine gets done in about a second."""
@@ -80,7 +84,7 @@ def relaxation_s(scenario: Scenario) -> float:
     of 1 / Z at least, since each one more asks for 1 / Z less. Added are the holds under way, and what opening the
     whole pool one by one takes.
     """
-    hold_s = _slowest_hold_s(scenario)
+    hold_s = slowest_hold_s(scenario)
     variation = (1.0 + scenario.hold.scv) / 2.0
     spread = 2.0 * variation * hold_s / scenario.capacity
     drift = 1.0 - _rate_per_s(scenario) / scenario.pools * hold_s / scenario.capacity
@@ -93,13 +97,18 @@ def relaxation_s(scenario: Scenario) -> float:
     return max(queue_s, 0.0) + variation * hold_s + scenario.setup_s * scenario.capacity / RELAXATIONS
 
 
-def _slowest_hold_s(scenario: Scenario) -> float:
-    """With every connection busy."""
-    busy = scenario.capacity * scenario.pools
-    hold_s = scenario.hold.mean_s + scenario.reset_s
-    if scenario.usl is None:
-        return hold_s
-    return hold_s * scenario.usl.slowdown(busy)
+def slowest_hold_s(scenario: Scenario) -> float:
+    """The mean hold with every connection of every pool busy, as long as the application's own part lets them be."""
+    hold, usl = scenario.hold, scenario.usl
+    if usl is None:
+        return hold.mean_s + scenario.reset_s
+    held = float(scenario.capacity * scenario.pools)
+    database_s = hold.mean_s - hold.app_s + scenario.reset_s
+    active = held
+    for _ in range(_ROUNDS):
+        part = database_s * usl.slowdown(max(active, 1.0))
+        active = 0.5 * active + 0.5 * held * part / (part + hold.app_s)
+    return hold.app_s + database_s * usl.slowdown(max(active, 1.0))
 
 
 def _rate_per_s(scenario: Scenario) -> float:

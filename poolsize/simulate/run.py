@@ -9,12 +9,13 @@ from msgspec import Struct
 
 from poolsize.parallel import Progress, mapped
 from poolsize.queueing import Closed
+from poolsize.simulate.checks import check
 from poolsize.simulate.laws import holds
 from poolsize.simulate.length import EVENTS, RECURSION, length_of
 from poolsize.simulate.recursion import FifoPools
 from poolsize.simulate.replication import Replication
 from poolsize.simulate.sample import Floats, Sample, joined
-from poolsize.simulate.scenario import Scenario, Trace, check
+from poolsize.simulate.scenario import Scenario, Trace
 from poolsize.simulate.semantics import SEMANTICS
 from poolsize.simulate.simulated import Simulated
 from poolsize.simulate.sources import Poisson, Recorded, Source, Threads

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Literal
 
 from msgspec import Struct
@@ -58,45 +56,3 @@ class Scenario(Struct, frozen=True, kw_only=True):
     """Mean time before it is, exponential; 0: at once."""
     start: Literal["empty", "full"] = "empty"
     """Full: with every connection busy and as many requests waiting as there can be, as after a burst."""
-
-
-def check(scenario: Scenario) -> None:
-    """Raise ValueError for what no pool can be, or what would never come to an end."""
-    for sentence, is_wrong in _objections(scenario):
-        if is_wrong:
-            raise ValueError(sentence)
-
-
-def _objections(scenario: Scenario) -> Iterator[tuple[str, bool]]:
-    load, hold = scenario.load, scenario.hold
-    times = (scenario.timeout_s, scenario.setup_s, scenario.reset_s, scenario.python_s, scenario.retry_delay_s)
-    yield (
-        "capacity, pools >= 1 and 0 <= pool_size <= capacity are needed",
-        (scenario.capacity < 1 or scenario.pools < 1 or not 0 <= scenario.pool_size <= scenario.capacity),
-    )
-    yield (
-        "SQLAlchemy's pool_size is at least 1: 0 means no limit there",
-        (scenario.pool_size == 0 and scenario.semantics.startswith("sqlalchemy")),
-    )
-    yield "times are at least 0", any(not time >= 0.0 for time in times)
-    if isinstance(load, Trace):
-        yield from _objections_to_trace(load, scenario.pools)
-    elif isinstance(load, Open):
-        yield "without a request there is nothing to simulate", load.rate_per_s == 0.0
-        yield (
-            "without a timeout the queue of a pool that gets more than it can serve grows for ever",
-            scenario.timeout_s == math.inf
-            and scenario.max_waiting is None
-            and load.rate_per_s * (hold.mean_s + scenario.reset_s) >= scenario.capacity + scenario.reserve_size,
-        )
-
-
-def _objections_to_trace(trace: Trace, pools: int) -> Iterator[tuple[str, bool]]:
-    arrivals, holds = trace.arrivals_s, trace.holds_s
-    yield "a trace is that of one pool", pools != 1
-    yield "a trace has at least two requests, at different times", len(arrivals) < 2 or arrivals[0] == arrivals[-1]
-    yield "the arrivals of a trace do not fall", any(after < before for before, after in pairwise(arrivals))
-    yield (
-        "a trace has as many holds as arrivals, of at least 0",
-        holds is not None and (len(holds) != len(arrivals) or any(not hold >= 0.0 for hold in holds)),
-    )

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from poolsize.simulate.scenario import Scenario
 
 
+OWN_SETTINGS: Final = ("max_waiting", "reserve_size", "reserve_timeout_s", "idle_timeout_s", "python_s")
+"""Names in `Scenario` that mean something for some kinds of pools only."""
+
+
 @dataclass(frozen=True)
 class Semantics:
     """One kind of pool."""
@@ -33,10 +37,16 @@ class Semantics:
     is_fifo: Callable[[Scenario], bool]
     """Whether, with these settings, it hands connections over in the order of the requests and opens none but in a
     request that finds fewer than the capacity: what the recursion over many replications does."""
+    pool_size: int
+    """Connections that it keeps by default."""
+    capacity: int
+    """The most that it has by default."""
+    timeout_s: float
+    """How long a request waits by default."""
+    settings: frozenset[str] = frozenset()
+    """What it has of OWN_SETTINGS."""
     opens_after_waiting: bool = False
-    """Whether a request that has waited, or need not, opens its connection itself and that is no part of its wait."""
-    keeps_all: bool = True
-    """Whether it keeps all of its capacity open where `pool_size` is not stated; else it keeps none."""
+    """Whether a request opens its connection itself, and that is no part of its wait."""
 
 
 def _is_fixed(scenario: Scenario) -> bool:
@@ -57,6 +67,10 @@ _ALL: Final = (
         "SQLAlchemy 2.1.9, pool/impl.py and util/queue.py",
         ThreadedQueuePool,
         lambda scenario: scenario.python_s == 0.0,
+        pool_size=5,
+        capacity=15,
+        timeout_s=30.0,
+        settings=frozenset({"python_s"}),
         opens_after_waiting=True,
     ),
     Semantics(
@@ -65,6 +79,9 @@ _ALL: Final = (
         "SQLAlchemy 2.1.9, pool/impl.py and util/queue.py",
         QueuePool,
         lambda _scenario: True,
+        pool_size=5,
+        capacity=15,
+        timeout_s=30.0,
         opens_after_waiting=True,
     ),
     Semantics(
@@ -73,6 +90,10 @@ _ALL: Final = (
         "psycopg_pool 3.3.3, pool.py",
         PsycopgPool,
         _is_fixed,
+        pool_size=4,
+        capacity=4,
+        timeout_s=30.0,
+        settings=frozenset({"max_waiting", "idle_timeout_s"}),
     ),
     Semantics(
         "pgbouncer",
@@ -80,7 +101,10 @@ _ALL: Final = (
         "PgBouncer at commit 13a344f2, src/janitor.c and src/objects.c",
         PgBouncerPool,
         _is_patient,
-        keeps_all=False,
+        pool_size=0,
+        capacity=20,
+        timeout_s=120.0,
+        settings=frozenset({"reserve_size", "reserve_timeout_s", "idle_timeout_s"}),
     ),
     Semantics(
         "hikaricp",
@@ -88,6 +112,10 @@ _ALL: Final = (
         "HikariCP 6.0.0, HikariPool.java and ConcurrentBag.java",
         HikariPool,
         _is_fixed,
+        pool_size=10,
+        capacity=10,
+        timeout_s=30.0,
+        settings=frozenset({"idle_timeout_s"}),
     ),
     Semantics(
         "asyncpg",
@@ -95,14 +123,23 @@ _ALL: Final = (
         "asyncpg 0.32.0, pool.py",
         AsyncpgPool,
         _is_fixed,
+        pool_size=10,
+        capacity=10,
+        timeout_s=math.inf,
+        settings=frozenset({"idle_timeout_s"}),
     ),
 )
 SEMANTICS: Final[Mapping[str, Semantics]] = {semantics.name: semantics for semantics in _ALL}
 
 
-def kept_by(name: str, capacity: int) -> int:
-    """Connections that a pool of this kind keeps open where nothing else is said. Raises UsageError for a name that is
-    not in SEMANTICS."""
+def semantics_of(name: str) -> Semantics:
+    """The entry of that name. Raises UsageError for a name that is not in SEMANTICS."""
     if name not in SEMANTICS:
-        raise not_one_of("pool", name, SEMANTICS)
-    return capacity if SEMANTICS[name].keeps_all else 0
+        raise not_one_of("kind of pool", name, SEMANTICS)
+    return SEMANTICS[name]
+
+
+def kept_by(name: str, capacity: int) -> int:
+    """Connections that a pool of this kind keeps open where only its capacity is said: none where that is its default,
+    else all."""
+    return capacity if semantics_of(name).pool_size else 0
