@@ -6,6 +6,8 @@ import math
 from statistics import NormalDist
 from typing import Final
 
+import numpy as np
+
 from poolsize.simulate.sample import Floats
 
 LEVEL: Final = 0.95
@@ -27,19 +29,38 @@ def of_a_share(shares: Floats, trials: float) -> Interval:
     other, over all replications.
 
     Wilson's interval for as many independent trials as would have given the same spread: near 0 the normal one is too
-    short, and ends below 0. Where it happened never, or always, the rule of three over the trials.
+    short, and ends below 0. What was seen in few replications is no rarer, nor less rare, than as many events of a
+    Poisson law may be; for what was seen in none, the rule of three over the trials.
     """
-    middle, error = float(shares.mean()), standard_error(shares)
     if len(shares) == 1:
-        return middle, middle
-    if error == 0.0:
-        edge = min(_NONE_SEEN / trials, 1.0)
-        return (0.0, edge) if middle < 0.5 else (1.0 - edge, 1.0)
-    z = _student(len(shares) - 1)
+        return float(shares[0]), float(shares[0])
+    if shares.mean() > 0.5:
+        low, high = of_a_share(1.0 - shares, trials)
+        return 1.0 - high, 1.0 - low
+    middle, error = float(shares.mean()), standard_error(shares)
+    if middle == 0.0:
+        return 0.0, min(_NONE_SEEN / trials, 1.0)
+    low, high = _wilson(middle, error, _student(len(shares) - 1)) if error > 0.0 else (middle, middle)
+    seen = int(np.count_nonzero(shares))
+    if seen <= len(shares) / 2:
+        fewest, most = _poisson(seen)
+        low, high = min(low, middle * fewest / seen), max(high, middle * most / seen)
+    return low, min(high, 1.0)
+
+
+def _wilson(middle: float, error: float, z: float) -> Interval:
     n = middle * (1.0 - middle) / error**2
     centre = (middle + z**2 / (2.0 * n)) / (1.0 + z**2 / n)
     half = z / (1.0 + z**2 / n) * math.sqrt(middle * (1.0 - middle) / n + z**2 / (4.0 * n**2))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    return max(centre - half, 0.0), centre + half
+
+
+def _poisson(seen: int) -> Interval:
+    """For the expectation of a Poisson law of which so many events, >= 1, were seen. By Wilson and Hilferty's cube
+    root of the chi-squared law (Abramowitz & Stegun 26.4.17)."""
+    low = seen * (1.0 - 1.0 / (9.0 * seen) - _Z / (3.0 * math.sqrt(seen))) ** 3
+    above = seen + 1.0
+    return max(low, 0.0), above * (1.0 - 1.0 / (9.0 * above) + _Z / (3.0 * math.sqrt(above))) ** 3
 
 
 def half_width(values: Floats) -> float:

@@ -68,11 +68,11 @@ def length_of(scenario: Scenario, effort: Effort, replications: int | None, requ
         only = 1 if scenario.load.holds_s is not None else None
         chosen = only or replications or effort.affordable(recorded, scenario.capacity)
         return Length(0, recorded, chosen, is_settled=True)
-    wanted = math.ceil(max(LEAST_WARM_UP, RELAXATIONS * relaxation_s(scenario) * _rate_per_s(scenario)))
-    warm_up = min(wanted, _MOST_WARM_UP)
+    wanted = max(LEAST_WARM_UP, RELAXATIONS * relaxation_s(scenario) * _rate_per_s(scenario))
+    warm_up = math.ceil(min(wanted, _MOST_WARM_UP))
     measured = requests or max(effort.requests, warm_up)
     chosen = replications or effort.affordable(warm_up + measured, scenario.capacity)
-    return Length(warm_up, measured, chosen, is_settled=warm_up == wanted)
+    return Length(warm_up, measured, chosen, is_settled=wanted <= _MOST_WARM_UP)
 
 
 def relaxation_s(scenario: Scenario) -> float:
@@ -86,15 +86,18 @@ def relaxation_s(scenario: Scenario) -> float:
     """
     hold_s = slowest_hold_s(scenario)
     variation = (1.0 + scenario.hold.scv) / 2.0
+    opening_s = scenario.setup_s * scenario.capacity / RELAXATIONS
+    return _queue_s(scenario, hold_s, variation) + variation * hold_s + opening_s
+
+
+def _queue_s(scenario: Scenario, hold_s: float, variation: float) -> float:
+    if scenario.timeout_s == 0.0:
+        return 0.0
     spread = 2.0 * variation * hold_s / scenario.capacity
     drift = 1.0 - _rate_per_s(scenario) / scenario.pools * hold_s / scenario.capacity
-    gap = drift**2 / (2.0 * spread)
-    if 0.0 < scenario.timeout_s < math.inf:
-        gap += math.pi**2 * spread / (2.0 * scenario.timeout_s**2)
-    queue_s = 1.0 / gap if gap else math.inf
-    if isinstance(scenario.load, Closed):
-        queue_s = min(queue_s, scenario.load.think_s)
-    return max(queue_s, 0.0) + variation * hold_s + scenario.setup_s * scenario.capacity / RELAXATIONS
+    gap = drift**2 / (2.0 * spread) + math.pi**2 * spread / (2.0 * scenario.timeout_s**2)
+    settled_s = 1.0 / gap if gap else math.inf
+    return min(settled_s, scenario.load.think_s) if isinstance(scenario.load, Closed) else settled_s
 
 
 def slowest_hold_s(scenario: Scenario) -> float:

@@ -36,6 +36,7 @@ class Piece(Struct, frozen=True):
     warm_up: int
     requests: int
     replications: int
+    """1 event by event."""
 
 
 def simulated(
@@ -57,7 +58,7 @@ def simulated(
         Piece(scenario, seed, number, length.warm_up, length.requests, min(at_once, length.replications - first))
         for number, first in enumerate(range(0, length.replications, at_once))
     ]
-    run = _recursion if by_recursion else _events
+    run = run_recursion if by_recursion else run_events
     samples = mapped(run, pieces, processes=processes, scheduler=scheduler, on_progress=on_progress)
     return Simulated(scenario, length, joined(samples), "recursion" if by_recursion else "event by event")
 
@@ -82,11 +83,13 @@ def _rng(piece: Piece) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(piece.seed, spawn_key=(piece.number,)))
 
 
-def _events(piece: Piece) -> Sample:
+def run_events(piece: Piece) -> Sample:
+    """Its one replication, event by event: all semantics and settings."""
     return Replication(piece.scenario, _rng(piece), warm_up=piece.warm_up, requests=piece.requests).run()
 
 
-def _recursion(piece: Piece) -> Sample:
+def run_recursion(piece: Piece) -> Sample:
+    """All its replications at once: FIFO pools."""
     scenario, columns, rng = piece.scenario, piece.replications, _rng(piece)
     draw = holds(rng, scenario.hold)
     load = scenario.load

@@ -121,4 +121,6 @@ class ThreadedQueuePool(QueuePool):
             self._run.give_up(request, self._waited_s(request))
 
     def _waited_s(self, request: Request) -> float:
-        return max(self._events.now - request.arrived, self._timeout_s)
+        """Until it has the lock again, which may be later."""
+        deadline_s = request.arrived + self._timeout_s
+        return self._timeout_s + max(self._events.now - deadline_s, 0.0)
