@@ -41,8 +41,8 @@ class LifoPool(Pool):
 
     def _close_some(self, _: None) -> None:
         self._is_watching = False
-        long_ago = self._events.now - self._idle_timeout_s
-        while self._idle and self._idle[0] <= long_ago and self._may_close():
+        now = self._events.now
+        while self._idle and self._idle[0] + self._idle_timeout_s <= now and self._may_close():
             self._idle.popleft()
             self._open -= 1
         if self._idle:
