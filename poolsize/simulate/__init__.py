@@ -54,8 +54,8 @@ def simulate(
 
     Without `pool_size` the pool keeps all of its capacity open, PgBouncer none. `replications` and `arrivals`
     (measured in each) follow from what settles in about a second. One `seed` gives one answer, whatever the number of
-    `processes` (each takes some replications) and with or without a Dask cluster's `scheduler`; scenarios with the
-    same seed get the same requests, so that their difference is known better than either.
+    `processes` (each takes some replications) and with or without a Dask cluster's `scheduler`. Pools of different
+    sizes get the same requests by the same seed, so that their difference is known better than either.
 
     FIFO pools without slow-down and retries are simulated by a recursion over all replications at once, which is a
     hundred times faster than the others, event by event; `method` says which. Raises ValueError for what no pool can

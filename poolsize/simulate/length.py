@@ -68,7 +68,8 @@ def length_of(scenario: Scenario, effort: Effort, replications: int | None, requ
         only = 1 if scenario.load.holds_s is not None else None
         chosen = only or replications or effort.affordable(recorded, scenario.capacity)
         return Length(0, recorded, chosen, is_settled=True)
-    wanted = max(LEAST_WARM_UP, RELAXATIONS * relaxation_s(scenario) * _rate_per_s(scenario))
+    attempts = 1 + scenario.retries
+    wanted = max(LEAST_WARM_UP, RELAXATIONS * relaxation_s(scenario) * _rate_per_s(scenario) * attempts)
     warm_up = math.ceil(min(wanted, _MOST_WARM_UP))
     measured = requests or max(effort.requests, warm_up)
     chosen = replications or effort.affordable(warm_up + measured, scenario.capacity)
@@ -95,7 +96,7 @@ def _queue_s(scenario: Scenario, hold_s: float, variation: float) -> float:
         return 0.0
     spread = 2.0 * variation * hold_s / scenario.capacity
     drift = 1.0 - _rate_per_s(scenario) / scenario.pools * hold_s / scenario.capacity
-    gap = drift**2 / (2.0 * spread) + math.pi**2 * spread / (2.0 * scenario.timeout_s**2)
+    gap = drift**2 / (2.0 * spread) + math.pi**2 * spread / 2.0 / scenario.timeout_s / scenario.timeout_s
     settled_s = 1.0 / gap if gap else math.inf
     return min(settled_s, scenario.load.think_s) if isinstance(scenario.load, Closed) else settled_s
 
@@ -115,10 +116,10 @@ def slowest_hold_s(scenario: Scenario) -> float:
 
 
 def _rate_per_s(scenario: Scenario) -> float:
-    """Requests that come to all pools together, at the most, per second."""
+    """New requests that come to all pools together, at the most, per second."""
     load = scenario.load
     if isinstance(load, Trace):
         return 0.0
     if isinstance(load, Closed):
         return scenario.pools * load.threads / (load.think_s + min(scenario.timeout_s, scenario.hold.mean_s))
-    return scenario.pools * load.rate_per_s * (1 + scenario.retries)
+    return scenario.pools * load.rate_per_s

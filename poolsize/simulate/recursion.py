@@ -71,6 +71,7 @@ class FifoPools:
         opened = self._openings or Openings(self._free, self._capacity, self._pool_size)
         opened.forget()
         record = _Record(np.empty((requests, self._replications)), none.copy(), none.copy(), np.empty(requests))
+        under_way_s = self._under_way_s(begin)
         end = self._advance(requests, record)
         return Sample(
             waits=record.waits,
@@ -78,12 +79,17 @@ class FifoPools:
             timed_out=record.timed_out,
             refused=none,
             failed=record.timed_out,
-            busy_s=record.busy_s,
+            busy_s=record.held_s + under_way_s - self._under_way_s(end),
             opened=opened.at_least,
             opened_at_most=opened.at_most,
             window_s=none + (end - begin),
             path=np.column_stack([record.times - record.times[0], record.waits[:, 0]]),
         )
+
+    def _under_way_s(self, now: Floats) -> Floats:
+        """What is left of the holds that have begun or been assigned by then: they are not over in that time."""
+        left: Floats = np.maximum(self._free.times - now, 0.0).sum(axis=0)
+        return left
 
     def _advance(self, requests: int, record: _Record | None) -> Floats:
         """When the last of them came."""
@@ -132,12 +138,12 @@ class FifoPools:
 class _Record:
     """Where the measured requests are written."""
 
-    def __init__(self, waits: Floats, timed_out: Floats, busy_s: Floats, times: Floats) -> None:
-        self.waits, self.timed_out, self.busy_s, self.times = waits, timed_out, busy_s, times
+    def __init__(self, waits: Floats, timed_out: Floats, held_s: Floats, times: Floats) -> None:
+        self.waits, self.timed_out, self.held_s, self.times = waits, timed_out, held_s, times
 
     def part(self, first: int, size: int) -> _Record:
         there = slice(first, first + size)
-        return _Record(self.waits[there], self.timed_out, self.busy_s, self.times[there])
+        return _Record(self.waits[there], self.timed_out, self.held_s, self.times[there])
 
     def close(self, holds: Floats, lates: NDArray[np.bool_] | None, timeout_s: float) -> None:
         """Cut the waits at the timeout, and add up what this part had."""
@@ -145,4 +151,4 @@ class _Record:
             np.minimum(self.waits, timeout_s, out=self.waits)
             self.timed_out += lates.sum(axis=0)
             holds[lates] = 0.0
-        self.busy_s += holds.sum(axis=0)
+        self.held_s += holds.sum(axis=0)
