@@ -65,7 +65,7 @@ def _library() -> ctypes.CDLL | None:
     that it was linked with."""
     try:
         if pq.__impl__ == "python":
-            from psycopg.pq import _pq_ctypes  # there only in this implementation
+            from psycopg.pq import _pq_ctypes  # here: it is there in this implementation alone
 
             library: ctypes.CDLL = _pq_ctypes.pq  # type: ignore[attr-defined]  # its stub lists functions only
         else:
