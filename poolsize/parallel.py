@@ -126,7 +126,7 @@ def _on_cluster(function: Callable[[T], R], scenarios: Sequence[T], scheduler: s
     with client:
         futures = client.map(function, scenarios, pure=False)
         try:
-            for number, future in enumerate(as_completed(futures), 1):
+            for number, future in enumerate(as_completed(futures, loop=client.loop), 1):
                 future.result()
                 told(number / len(futures))
             results: list[R] = client.gather(futures)

@@ -66,7 +66,7 @@ def _lines(path: Path, first_field: Callable[[str], float]) -> Iterator[_Line]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        fields = [field.strip() for field in _PARTED.split(line)]
+        fields = [field.strip().strip('"') for field in _PARTED.split(line)]
         if not (is_first and _is_heading(fields[0], first_field)):
             yield _Line(number, fields)
         is_first = False
