@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Final
+from typing import Final, Literal
+
+Semantics = Literal["sqlalchemy", "eager"]
+"""When a returned connection is closed: if `pool_size` are idle (what SQLAlchemy does), or if more than `pool_size` are
+open (how its documentation can be read, and what a pool would cost that did so)."""
 
 _MOST_LOG: Final = 709.0
 """e to this is the largest double; what is rarer than once in e^709 s happens never."""
 
 
 def opens_per_s(births: Sequence[float], deaths: Sequence[float], log_empty: float, pool_size: int) -> float:
-    """Connections opened per second by a pool that keeps up to `pool_size` >= 1 idle ones.
+    """Connections opened per second by a pool that keeps up to `pool_size` >= 0 idle ones.
 
     `births`[b] and `deaths`[b]: rates out of b busy connections, b = 0..C-1, 1/s (deaths[0] is 0); C is the
     capacity. `log_empty` = ln P(no connection busy).
@@ -37,10 +41,13 @@ def resistances(births: Sequence[float], deaths: Sequence[float], log_empty: flo
     return [_exp(-log_law) / birth for log_law, birth in zip(log_laws, births, strict=True)]
 
 
-def opens_keeping(found: Sequence[float], pool_size: int) -> float:
-    """The opening rate by those resistances."""
+def opens_keeping(found: Sequence[float], pool_size: int, semantics: Semantics = "sqlalchemy") -> float:
+    """The opening rate by those resistances. An eager pool opens one for every request that finds `pool_size` or more
+    held, but not all: lambda_b P(b busy), b = pool_size..C-1, in sum."""
     if pool_size >= len(found):
         return 0.0
+    if semantics == "eager":
+        return math.fsum(1.0 / resistance for resistance in found[pool_size:])
     return math.fsum(1.0 / total for total in _window_sums(found, pool_size + 1))
 
 

@@ -1,19 +1,76 @@
-"""The open pool, M/M/c+D, in closed form."""
+"""The open pool, M/M(n)/c+D: the number of held connections by one sum, the queue in closed form."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from poolsize.queueing.model import Hold, Open
+from poolsize.queueing.chain import log_law, stationary
 from poolsize.queueing.wait import Wait
 
 _LAST_BIT: Final = 1e-17
 """What is smaller than a sum by this factor does not change it."""
+_MOST_NATS: Final = math.log(1.7e308)
 _SERIES_BELOW: Final = 0.5
 _SERIES_TERMS: Final = 16
 """Under |z| = 0.5, 1 - e^-z (1 + z) loses digits to subtraction, and 16 terms of its series are exact to 1e-17."""
+
+
+class OpenPool(NamedTuple):
+    """An open load on a pool whose waiting room has no bound."""
+
+    rate_per_s: float
+    """> 0."""
+    capacity: int
+    full_rate: float
+    """R: how many holds end per second while all connections are held."""
+    timeout_s: float
+    unqueued: Unqueued
+
+    @property
+    def never_settles(self) -> bool:
+        return self.timeout_s == math.inf and self.rate_per_s >= self.full_rate
+
+
+class Unqueued(NamedTuple):
+    """The connections held, n = 0..c, given that nobody waits."""
+
+    inverse_b: float
+    """1 / P(n = c), infinite where that is below 1e-308."""
+    log_inverse_b: float
+    mean_busy: float
+    log_empty: float
+    """ln P(n = 0)."""
+
+    def inverse_times_exp(self, power: float) -> float:
+        """e^power / P(n = c)."""
+        if self.inverse_b < math.inf:
+            return self.inverse_b * math.exp(power)
+        log = self.log_inverse_b + power
+        return math.exp(log) if log < _MOST_NATS else math.inf
+
+
+def unqueued(capacity: int, offered_load: float) -> Unqueued:
+    """Where each hold ends at the same rate whatever else is held; `offered_load` > 0 erlangs."""
+    inverse = inverse_erlang_b(capacity, offered_load)
+    log_ratio = math.lgamma(capacity + 1) - capacity * math.log(offered_load)  # of P(n = 0) to P(n = c)
+    # Where the last connection is as good as never needed, the number held is Poisson.
+    log_inverse = math.log(inverse) if inverse < math.inf else log_ratio + offered_load
+    return Unqueued(inverse, log_inverse, offered_load * (1.0 - 1.0 / inverse), log_ratio - log_inverse)
+
+
+def unqueued_at(rates: Sequence[float], rate_per_s: float) -> Unqueued:
+    """Where holds end at the rates R_0..R_c: 1 / P(n = c) is the generalised inverse of Erlang's B,
+    I_k = 1 + I_(k-1) R_k / lambda."""
+    births, deaths = [rate_per_s] * (len(rates) - 1), rates[1:]
+    law = stationary(births, deaths)
+    return Unqueued(
+        1.0 / law[-1] if law[-1] > 0.0 else math.inf,
+        -log_law(births, deaths, law, len(law) - 1),
+        math.fsum(n * p for n, p in enumerate(law)),
+        log_law(births, deaths, law, 0),
+    )
 
 
 def inverse_erlang_b(capacity: int, offered_load: float) -> float:
@@ -35,67 +92,79 @@ def inverse_erlang_b(capacity: int, offered_load: float) -> float:
     return inverse
 
 
-def solve_open(load: Open, hold: Hold, capacity: int, timeout_s: float) -> Wait:
-    """M/M/c+D: Poisson arrivals, exponential holds, FIFO, patience exactly D.
+def solve_open(pool: OpenPool, method: str) -> Wait:
+    """M/M(n)/c+D: Poisson arrivals, exponential holds, FIFO, patience exactly D.
 
-    With R = c/S, theta = R - lambda and pi_c the probability of c busy and none waiting,
+    With theta = R - lambda, and pi_c the probability of c held and none waiting,
 
         P(W > t) = pi_c (R integral_t^D e^(-theta w) dw + e^(-theta D)),   0 <= t < D
-        1/pi_c   = 1/B(c, a) + lambda integral_0^D e^(-theta w) dw
+        1/pi_c   = I_c + lambda integral_0^D e^(-theta w) dw
 
-    D = 0 is Erlang B, D = infinity Erlang C. Valid from no load to any overload while D is finite; with infinite D
-    and lambda >= R the queue never settles and the wait is infinite. Barrer, Oper. Res. 5 (1957); Gnedenko &
-    Kovalenko, Introduction to Queueing Theory; Zeltyn & Mandelbaum, Queueing Systems 51 (2005).
+    where I_c is 1/B(c, a), or its generalisation. D = 0 is Erlang B, D = infinity Erlang C. Valid from no load to any
+    overload while D is finite; with infinite D and lambda >= R the queue never settles and the wait is infinite.
+    Barrer, Oper. Res. 5 (1957); Gnedenko & Kovalenko, Introduction to Queueing Theory; Zeltyn & Mandelbaum, Queueing
+    Systems 51 (2005).
     """
-    rate, full_rate = load.rate_per_s, capacity / hold.mean_s
-    theta, offered_load = full_rate - rate, rate * hold.mean_s
-    if rate == 0:
-        return _wait(full_rate, 0.0, timeout_s, Law(0.0, 0.0, 0.0, lambda _t: 0.0, log_empty=0.0))
-    if timeout_s == math.inf and theta <= 0:
-        return _wait(full_rate, full_rate, timeout_s, Law(1.0, 0.0, math.inf, lambda _t: 1.0, log_empty=-math.inf))
-    inverse_b = inverse_erlang_b(capacity, offered_load)
+    if pool.never_settles:
+        return unsettled(pool, method)
+    rate, full_rate, timeout_s = pool.rate_per_s, pool.full_rate, pool.timeout_s
+    theta = full_rate - rate
     # In overload e^(-theta D) overflows, so every term is multiplied by e^(theta D) there.
-    scale, end = (math.exp(theta * timeout_s), 1.0) if theta < 0 else (1.0, math.exp(-theta * timeout_s))
-    pi = 1.0 / (inverse_b * scale + rate * _integral(theta, 0.0, timeout_s))
-    mean = pi * (full_rate * _first_moment(theta, timeout_s) + (timeout_s * end if end else 0.0))
+    log_scale, end = (theta * timeout_s, 1.0) if theta < 0 else (0.0, math.exp(-theta * timeout_s))
+    inverse = pool.unqueued.inverse_times_exp(log_scale)
+    pi = 1.0 / (inverse + rate * _integral(theta, 0.0, timeout_s))
 
     def tail(t: float) -> float:
         return pi * (full_rate * _integral(theta, t, timeout_s) + end)
 
-    law = Law(tail(0.0), pi * end, mean, tail, _log_empty(pi, min(theta * timeout_s, 0.0), capacity, offered_load))
-    return _wait(full_rate, rate * (1.0 - law.timeout_probability), timeout_s, law)
+    mean = pi * (full_rate * _first_moment(theta, timeout_s) + (timeout_s * end if end else 0.0))
+    queued = pi * rate * _integral(theta, 0.0, timeout_s)
+    return settled(pool, method, Law(pi * inverse if pi else 1.0, queued, pi * end, mean, tail))
 
 
 class Law(NamedTuple):
-    """The wait's law, apart from the rates."""
+    """The law of the wait."""
 
-    wait_probability: float
+    unqueued: float
+    """P(nobody waits), at any moment."""
+    queued: float
+    """P(somebody waits)."""
     timeout_probability: float
     mean_s: float
     tail: Callable[[float], float]
-    log_empty: float
 
 
-def _wait(full_rate: float, throughput: float, timeout_s: float, law: Law) -> Wait:
+def settled(pool: OpenPool, method: str, law: Law) -> Wait:
+    """The wait by its law, and what follows from it."""
+    mean_busy = law.unqueued * pool.unqueued.mean_busy + law.queued * pool.capacity
     return Wait(
-        wait_probability=law.wait_probability,
+        wait_probability=law.tail(0.0),
         timeout_probability=law.timeout_probability,
         mean_wait_s=law.mean_s,
-        utilization=throughput / full_rate,
-        throughput_per_s=throughput,
+        utilization=mean_busy / pool.capacity,
+        throughput_per_s=pool.rate_per_s * (1.0 - law.timeout_probability),
         opens_per_s=0.0,
-        timeout_s=timeout_s,
-        method="M/M/c+D, open",
+        timeout_s=pool.timeout_s,
+        method=method,
         tail=law.tail,
-        log_empty=law.log_empty,
+        log_empty=pool.unqueued.log_empty + (math.log(law.unqueued) if law.unqueued > 0.0 else -math.inf),
     )
 
 
-def _log_empty(pi: float, log_scale: float, capacity: int, offered_load: float) -> float:
-    """ln pi_0 = ln pi_c - ln (a^c / c!). Where pi_c underflows nobody ever waits, and pi_0 is e^-a."""
-    if pi == 0.0:
-        return -offered_load
-    return math.log(pi) + log_scale - capacity * math.log(offered_load) + math.lgamma(capacity + 1)
+def unsettled(pool: OpenPool, method: str) -> Wait:
+    """More comes than the pool can serve, and nobody gives up."""
+    return Wait(
+        wait_probability=1.0,
+        timeout_probability=0.0,
+        mean_wait_s=math.inf,
+        utilization=1.0,
+        throughput_per_s=pool.full_rate,
+        opens_per_s=0.0,
+        timeout_s=pool.timeout_s,
+        method=method,
+        tail=lambda _t: 1.0,
+        log_empty=-math.inf,
+    )
 
 
 def _integral(theta: float, start: float, end: float) -> float:

@@ -106,11 +106,11 @@ class Hold(Struct, frozen=True):
     @classmethod
     def from_histogram(cls, values_s: Iterable[float], counts: Iterable[float], *, app_s: float = 0.0) -> Hold:
         """Holds that took exactly these values, seconds, >= 0, each so many times."""
-        counted: Counter[float] = Counter()
+        counted: dict[float, float] = {}
         for value, count in zip(values_s, counts, strict=True):
             if not (0.0 <= value < math.inf and 0.0 <= count < math.inf):
                 raise ValueError(f"A hold of {value} s that was seen {count} times cannot be.")
-            counted[float(value)] += float(count)
+            counted[value] = counted.get(value, 0.0) + count
         seen = sorted((value, count) for value, count in counted.items() if count > 0.0)
         total = math.fsum(count for _, count in seen)
         shares = tuple((value, count / total) for value, count in seen)

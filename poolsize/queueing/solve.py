@@ -5,55 +5,77 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
-from poolsize.queueing.chain import solve_closed
-from poolsize.queueing.churn import opens_keeping, resistances
-from poolsize.queueing.erlang import solve_open
-from poolsize.queueing.model import Closed, Hold, Load, Open
+from poolsize.queueing.chain import Pool, least_busy, solve_chain
+from poolsize.queueing.churn import Semantics, opens_keeping, resistances
+from poolsize.queueing.erlang import OpenPool, solve_open, unqueued, unqueued_at
+from poolsize.queueing.model import Closed, Hold, Load, Open, Usl
+from poolsize.queueing.rates import completion_rates
+from poolsize.queueing.setup_cost import with_setup
 from poolsize.queueing.wait import Wait
 
+Model = Literal["exponential", "volterra"]
 
-def solve(load: Load, hold: Hold, capacity: int, *, timeout_s: float = math.inf, pool_size: int | None = None) -> Wait:
-    """How requests fare at a pool of `capacity` >= 1 connections that are waited for at most `timeout_s` >= 0.
 
-    With `pool_size` (1..capacity) also the connections that SQLAlchemy opens beyond those it keeps.
+def solve(
+    load: Load,
+    hold: Hold,
+    capacity: int,
+    *,
+    timeout_s: float = math.inf,
+    pool_size: int | None = None,
+    usl: Usl | None = None,
+    max_waiting: int | None = None,
+    setup_s: float = 0.0,
+    semantics: Semantics = "sqlalchemy",
+    model: Model | None = None,
+) -> Wait:
+    """How requests fare at a pool of `capacity` >= 1 connections that are waited for at most `timeout_s` >= 0, in the
+    order in which they came.
 
-    Exact for exponential holds (scv 1). Other holds, open load: the wait is that of exponential holds stretched by
-    (1 + scv) / 2 (Allen & Cunneen; Whitt, Prod. Oper. Manag. 2, 1993), within some 40 % for scv up to 10. Other
-    holds, finite source: as exponential, which is within 10 % in the mean for a timeout about the mean hold.
-    The order of service is FIFO, as in asyncio pools; a threaded SQLAlchemy pool is fair only approximately.
+    `usl`: the database slows down with the connections that are held. `max_waiting` >= 0 (None: no bound): a request
+    that finds so many waiting is refused at once, as psycopg_pool does with its max_waiting (where 0 means no bound;
+    here it means that nobody may wait). `pool_size` (0..capacity): also the connections opened beyond those kept,
+    which take `setup_s` each.
+
+    Exponential holds are solved exactly, as a birth-death chain: `model="exponential"`. Other holds of an open load
+    without `max_waiting` are solved by the Volterra equation of M/G/c+D, `model="volterra"`, and `bracket` holds that
+    answer beside the chain's. For a finite source, and with `max_waiting`, the chain is taken whatever the law, and
+    `method` says so. None picks by the law of the holds.
+
+    Asyncio pools, psycopg_pool and PgBouncer serve in the order of arrival; a threaded SQLAlchemy pool only roughly.
+    Raises ValueError for numbers that no pool has.
 
     >>> wait = solve(Open(rate_per_s=8.0), Hold(mean_s=1.0), capacity=10)
     >>> round(wait.wait_probability, 4)
     0.4092
     """
-    if capacity < 1 or timeout_s < 0 or hold.mean_s <= 0 or hold.scv < 0:
-        raise ValueError("capacity >= 1, timeout >= 0, mean hold > 0 and scv >= 0 are needed")
-    if isinstance(load, Open):
-        wait = _stretched(load, hold, capacity, timeout_s)
-    else:
-        wait = solve_closed(load, hold, capacity, timeout_s)
-    if pool_size is None or pool_size >= capacity:
-        return wait
-    return replace(wait, opens_per_s=openings(load, hold, capacity, wait)(pool_size))
+    _check(capacity, timeout_s, pool_size, max_waiting, setup_s)
+    usl = usl if usl is not None and (usl.alpha or usl.beta) else None
+
+    def solved(of: Hold) -> Wait:
+        wait = _solve(load, of, capacity, timeout_s=timeout_s, usl=usl, max_waiting=max_waiting, model=model)
+        if pool_size is None or pool_size >= capacity:
+            return wait
+        return replace(wait, opens_per_s=openings(load, of, capacity, wait, usl=usl, semantics=semantics)(pool_size))
+
+    if setup_s == 0.0 or pool_size is None:
+        return solved(hold)
+    return with_setup(solved, hold, setup_s)
 
 
-def _stretched(load: Open, hold: Hold, capacity: int, timeout_s: float) -> Wait:
-    stretch = (1.0 + hold.scv) / 2.0
-    wait = solve_open(load, hold, capacity, timeout_s / stretch)
-    if stretch == 1.0:
-        return wait
-    return replace(
-        wait,
-        mean_wait_s=wait.mean_wait_s * stretch,
-        timeout_s=timeout_s,
-        method=f"{wait.method}, wait stretched by {stretch:.3g} for holds of scv {hold.scv:.3g}",
-        tail=lambda t: wait.tail(t / stretch),
-    )
-
-
-def openings(load: Load, hold: Hold, capacity: int, wait: Wait) -> Callable[[int], float]:
-    """Connections opened per second as a function of `pool_size` (1..capacity), for a pool solved as `wait`."""
+def openings(
+    load: Load,
+    hold: Hold,
+    capacity: int,
+    wait: Wait,
+    *,
+    usl: Usl | None = None,
+    semantics: Semantics = "sqlalchemy",
+) -> Callable[[int], float]:
+    """Connections opened per second as a function of `pool_size` (0..capacity), for a pool solved as `wait`. Exact for
+    exponential holds."""
     if isinstance(load, Closed):
         capacity = min(capacity, load.threads)  # nobody asks for more
         births = [(load.threads - b) / load.think_s for b in range(capacity)]
@@ -61,5 +83,89 @@ def openings(load: Load, hold: Hold, capacity: int, wait: Wait) -> Callable[[int
         births = [load.rate_per_s] * capacity
     else:
         return lambda _pool_size: 0.0
-    found = resistances(births, [b / hold.mean_s for b in range(capacity)], wait.log_empty)
-    return lambda pool_size: opens_keeping(found, pool_size)
+    found = resistances(births, completion_rates(hold, usl, capacity - 1), wait.log_empty)
+    return lambda pool_size: opens_keeping(found, pool_size, semantics)
+
+
+def _check(capacity: int, timeout_s: float, pool_size: int | None, max_waiting: int | None, setup_s: float) -> None:
+    if not capacity >= 1:
+        raise ValueError(f"A pool of {capacity} connections serves nobody: at least 1 is needed.")
+    if not timeout_s >= 0.0:
+        raise ValueError(f"A timeout of {timeout_s} s cannot be: it must be 0 or more.")
+    if pool_size is not None and not pool_size >= 0:
+        raise ValueError(f"A pool cannot keep {pool_size} connections: it must be 0 or more.")
+    if max_waiting is not None and not max_waiting >= 0:
+        raise ValueError(f"There cannot be {max_waiting} requests waiting: it must be 0 or more.")
+    if not 0.0 <= setup_s < math.inf:
+        raise ValueError(f"A set-up time of {setup_s} s cannot be: it must be 0 or more, and finite.")
+
+
+def _solve(
+    load: Load,
+    hold: Hold,
+    capacity: int,
+    *,
+    timeout_s: float,
+    usl: Usl | None,
+    max_waiting: int | None,
+    model: Model | None,
+) -> Wait:
+    is_open = isinstance(load, Open) and max_waiting is None
+    if model == "volterra" and not is_open:
+        raise ValueError("The Volterra equation is that of an open load without a bound on how many wait.")
+    if isinstance(load, Open) and load.rate_per_s == 0.0:
+        return _idle(timeout_s)
+    name = _name(load, usl, max_waiting)
+    if isinstance(load, Open) and is_open:
+        pool = _open_pool(load, hold, capacity, timeout_s, usl)
+        return _open(pool, hold, name, model)
+    servers = min(capacity, load.threads) if isinstance(load, Closed) else capacity
+    first = least_busy(load, hold.mean_s, servers) if isinstance(load, Closed) and usl is None else 0
+    chain = Pool(load, capacity, completion_rates(hold, usl, servers), timeout_s, max_waiting, first)
+    if hold.law_name == "exponential":
+        return solve_chain(chain, name)
+    return replace(solve_chain(chain, f"{name}, {hold.law_name} holds taken as exponential"), is_bracketed=False)
+
+
+def _open_pool(load: Open, hold: Hold, capacity: int, timeout_s: float, usl: Usl | None) -> OpenPool:
+    if usl is None:
+        below = unqueued(capacity, load.rate_per_s * hold.mean_s)
+        return OpenPool(load.rate_per_s, capacity, capacity / hold.mean_s, timeout_s, below)
+    rates = completion_rates(hold, usl, capacity)
+    return OpenPool(load.rate_per_s, capacity, rates[-1], timeout_s, unqueued_at(rates, load.rate_per_s))
+
+
+def _open(pool: OpenPool, hold: Hold, name: str, model: Model | None) -> Wait:
+    law = hold.law_name
+    if model != "volterra" and law == "exponential":
+        return solve_open(pool, name)
+    as_exponential = solve_open(pool, name if law == "exponential" else f"{name}, {law} holds taken as exponential")
+    if model == "exponential":
+        return replace(as_exponential, is_bracketed=False)
+    # here: numpy takes longer to import than all the rest, and only other laws need it
+    from poolsize.queueing.general import solve_general
+
+    wait = solve_general(pool, hold, f"{name.replace('M/M', 'M/G', 1)}, {law} holds")
+    return replace(wait, other=as_exponential)
+
+
+def _name(load: Load, usl: Usl | None, max_waiting: int | None) -> str:
+    """In Kendall's notation."""
+    service = "M" if usl is None else "M(n)"
+    room = "" if max_waiting is None else "/K"
+    return f"M/{service}/c{room}+D, {'open' if isinstance(load, Open) else 'finite source'}"
+
+
+def _idle(timeout_s: float) -> Wait:
+    return Wait(
+        wait_probability=0.0,
+        timeout_probability=0.0,
+        mean_wait_s=0.0,
+        utilization=0.0,
+        throughput_per_s=0.0,
+        opens_per_s=0.0,
+        timeout_s=timeout_s,
+        method="nothing arrives",
+        tail=lambda _t: 0.0,
+        log_empty=0.0,
+    )

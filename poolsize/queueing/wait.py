@@ -6,16 +6,21 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _PRECISION = 1e-13
 _STEPS = 100
 """Ten are usual, and the most in 15,000 waits of random pools were 38."""
 
+Range = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Wait:
-    """How a request fares at the pool. Probabilities are over all requests, as arrivals see them; a request that
-    times out waited for the whole timeout."""
+    """How a request fares at the pool, as arrivals see it. Probabilities are over all requests that the pool took, and
+    of those one that times out waited for the whole timeout. A request that a full waiting room refuses gets its error
+    at once: it has no wait, and counts in `refused_probability` alone. So refused + (1 - refused) × timeout of all
+    requests fail."""
 
     wait_probability: float
     """P(no connection is free at once)."""
@@ -34,6 +39,12 @@ class Wait:
     """P(wait > t) for 0 <= t < timeout_s, decreasing."""
     log_empty: float
     """ln P(no connection is held)."""
+    refused_probability: float = 0.0
+    """P(`max_waiting` requests wait already), over all requests."""
+    other: Wait | None = None
+    """The same pool by the other model, where the law of the holds is not exponential and there is another model."""
+    is_bracketed: bool = True
+    """The truth is known, or between this and `other`. Not where one model alone only approximates the holds."""
 
     def exceeds(self, t_s: float) -> float:
         """P(wait > t_s), 0..1: 0 from the timeout on, since nobody waits longer."""
@@ -48,7 +59,13 @@ class Wait:
         if self.timeout_probability > allowed or self.mean_wait_s == math.inf:
             return self.timeout_s
         high = self._above(allowed)
-        return _crossing(lambda t: math.log(max(self.exceeds(t), sys.float_info.min) / allowed), high)
+        return crossing(lambda t: math.log(max(self.exceeds(t), sys.float_info.min) / allowed), high)
+
+    @property
+    def bracket(self) -> Bracket | None:
+        """What the models for this pool span: nothing for exponential holds, where the chain is exact. None where
+        only a simulation tells how far off the model is."""
+        return Bracket(self, self.other or self) if self.is_bracketed else None
 
     def _above(self, allowed: float) -> float:
         """Some time that is exceeded with at most this probability."""
@@ -58,7 +75,35 @@ class Wait:
         return min(high, self.timeout_s)
 
 
-def _crossing(falling: Callable[[float], float], high: float) -> float:
+class Bracket(NamedTuple):
+    """From the more hopeful of two models to the other, figure by figure. The size that a goal needs was between those
+    of the two models in all of the 120 pools that were simulated for it; a figure itself need not be."""
+
+    one: Wait
+    other: Wait
+
+    @property
+    def mean_wait_s(self) -> Range:
+        return _range(self.one.mean_wait_s, self.other.mean_wait_s)
+
+    @property
+    def timeout_probability(self) -> Range:
+        return _range(self.one.timeout_probability, self.other.timeout_probability)
+
+    def exceeds(self, t_s: float) -> Range:
+        """P(wait > t_s)."""
+        return _range(self.one.exceeds(t_s), self.other.exceeds(t_s))
+
+    def quantile(self, q: float) -> Range:
+        """The wait that a share `q` of the requests does not exceed, seconds."""
+        return _range(self.one.quantile(q), self.other.quantile(q))
+
+
+def _range(one: float, other: float) -> Range:
+    return min(one, other), max(one, other)
+
+
+def crossing(falling: Callable[[float], float], high: float) -> float:
     """Where a function that is above 0 at 0 and not above it at `high` crosses 0. Regula falsi after Illinois: the
     logarithm of a wait's tail is nearly a straight line, so that a few steps do what 50 halvings would."""
     low, above, below = 0.0, falling(0.0), falling(high)

@@ -165,7 +165,7 @@ def _variation(decision: Decision) -> Iterator[Finding]:
     how = (
         "predicted with exponential holds, so percentiles are rough"
         if closed
-        else "stretched by (1 + scv) / 2, which is within some 40 %"
+        else "those of that law by the Volterra equation of M/G/c, up to some 40 % too long"
     )
     law = decision.situation.workload.law
     yield Finding(

@@ -62,11 +62,18 @@ def pool_load(workload: Workload, deployment: Deployment) -> PoolLoad:
     """
     rate = total_rate_per_s(workload, deployment)
     per_pool = rate / (deployment.instances * deployment.processes) * deployment.skew / deployment.pools
-    hold = Hold(workload.hold_s.value, workload.hold_scv.value if workload.hold_scv else 1.0)
+    hold = hold_of(workload)
     _check_size(rate, hold)
     if deployment.threads is None:
         return PoolLoad(Open(per_pool), hold, floor=1, ceiling=None)
     return _threads(per_pool, hold, deployment, deployment.threads)
+
+
+def hold_of(workload: Workload) -> Hold:
+    """The hold of one checkout. A variation that is only assumed changes no size by as much as the assumed hold may be
+    off, and exponential holds are solved at once."""
+    scv = workload.hold_scv
+    return Hold(workload.hold_s.value, scv.value if scv is not None and scv.origin != "assumed" else 1.0)
 
 
 def nested_floor(threads: int, checkouts_per_request: int) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from poolsize.datatypes import LimitCheck
-from poolsize.queueing import Closed, Hold, Open
+from poolsize.queueing import Closed, Open
 from poolsize.recommend.choice import capacity_for
 from poolsize.recommend.limits import server_pool_layers
-from poolsize.recommend.pool_load import PoolLoad, nested_floor, total_rate_per_s
+from poolsize.recommend.pool_load import PoolLoad, hold_of, nested_floor, total_rate_per_s
 from poolsize.recommend.situation import Situation
 
 
@@ -14,7 +14,7 @@ def shared_pool(situation: Situation) -> PoolLoad:
     """The load of all processes on one pool. The skew between processes averages out in it."""
     workload, deployment = situation.workload, situation.deployment
     rate = total_rate_per_s(workload, deployment)
-    hold = Hold(workload.hold_s.value, workload.hold_scv.value if workload.hold_scv else 1.0)
+    hold = hold_of(workload)
     if deployment.threads is None:
         return PoolLoad(Open(rate), hold, floor=1, ceiling=None)
     # A thread may hold connections of each of its process's pools, and all of those lead here.

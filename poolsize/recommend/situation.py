@@ -11,6 +11,7 @@ import msgspec
 from poolsize.datatypes import DatabaseFacts, Deployment, Quantity, Request, ServiceLevel, Workload
 from poolsize.errors import UsageError
 from poolsize.profiles import DEFAULT_PROFILE, Profile, profile
+from poolsize.recommend.pool_load import hold_of
 from poolsize.recommend.workload import resolve_workload
 from poolsize.workers import DEFAULT_WORKER_TYPE, WorkerType, worker_type
 
@@ -190,7 +191,7 @@ def _least_others(request: Request) -> Quantity:
 def with_hold(situation: Situation, hold_s: float) -> Request:
     """The request with another mean hold that varies as the present one: a percentile is not kept, since the holds
     change as a whole."""
-    request, scv = situation.request, situation.workload.hold_scv
+    request = situation.request
     name = "hold_s" if request.request_time_s is None else "request_time_s"
-    varied = {"hold_scv": scv.value if scv else None, "hold_p95_s": None, "request_p95_s": None}
+    varied = {"hold_scv": hold_of(situation.workload).scv, "hold_p95_s": None, "request_p95_s": None}
     return msgspec.structs.replace(request, **{name: hold_s}, **varied)

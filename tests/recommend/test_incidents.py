@@ -32,10 +32,11 @@ def test_six_erlangs_want_twelve_connections_and_not_twenty_five() -> None:
     assert (present(answer).verdict, present(answer).predicted.p99_wait_s) == ("fits", 0)
 
 
-def test_a_heavy_tail_wants_one_more_and_is_said_to() -> None:
-    """The same: a median of half the mean is a lognormal with an scv of 3, whose p99 is 2 s, as published."""
+def test_a_heavy_tail_is_said_to_be_one() -> None:
+    """The same: a median of half the mean is a lognormal with an scv of 3, whose p99 is 2 s, as published. A wait of
+    45 ms (a p99 by simulation) with 12 connections meets the goal of 75 ms, and 117 ms with 11 does not."""
     answer = answered(stated_facts(189), others=8, worker_type="uvicorn", rate_per_s=20, hold_s=0.3, hold_scv=3)
-    assert capacity(answer) == 13
+    assert capacity(answer) == 12
     assert finding(answer, "PS401").severity == "warning"
 
 
