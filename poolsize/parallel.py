@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -50,8 +51,8 @@ def mapped(
     """`function` of each scenario: here, in so many `processes`, or on the cluster of `scheduler`, an address.
 
     What the function raises, and Ctrl-C, ends all that is under way and comes out here. Raises UsageError for less
-    than one process, MissingDriverError without the extra [dask], PoolsizeError for a scheduler that does not answer
-    and for a process that was killed.
+    than one process and for what is no address, MissingDriverError without the extra [dask], PoolsizeError for a
+    scheduler that does not answer and for a process that was killed.
     """
     told = on_progress or (lambda _share: None)
     if processes < 1:
@@ -114,14 +115,20 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+_ADDRESS: Final = re.compile(r"(tcp|tls|ws|wss)://[^/\s]+:\d+")
+"""What Dask listens at. It is looked at here since a Client that was given nonsense waits for itself to end."""
+
+
 def _on_cluster(function: Callable[[T], R], scenarios: Sequence[T], scheduler: str, told: Progress) -> list[R]:
+    if not _ADDRESS.fullmatch(scheduler):
+        raise UsageError(f"{scheduler!r} is not the address of a Dask scheduler, such as tcp://10.0.0.5:8786.")
     try:
         from distributed import Client, as_completed  # here: only a cluster needs it, and it takes a second to load
     except ImportError:
         raise MissingDriverError(f"Dask is not installed: {install_command('dask')}") from None
     try:
         client = Client(scheduler, timeout=_ANSWER_S, set_as_default=False)
-    except (OSError, ValueError):
+    except OSError:
         raise PoolsizeError(f"No Dask scheduler answers at {scheduler}.") from None
     with client:
         futures = client.map(function, scenarios, pure=False)

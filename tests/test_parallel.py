@@ -167,8 +167,9 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(closed_port: int, monk
     address = f"tcp://127.0.0.1:{closed_port}"
     with pytest.raises(PoolsizeError, match=f"No Dask scheduler answers at {address}"):
         mapped(squared, [1], scheduler=address)
-    with pytest.raises(PoolsizeError, match="No Dask scheduler answers at nonsense://"):
-        mapped(squared, [1], scheduler="nonsense://")
+    for nonsense in ("", "localhost", "localhost:8786", "http://localhost:8786", "tcp://localhost"):
+        with pytest.raises(UsageError, match="is not the address of a Dask scheduler"):
+            mapped(squared, [1], scheduler=nonsense)
 
 
 def test_without_dask_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

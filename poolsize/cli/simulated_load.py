@@ -62,8 +62,8 @@ def _hold(options: LoadOptions, trace: Trace | None) -> Hold:
     }
     ways = [option for option, is_stated in stated.items() if is_stated]
     if len(ways) != 1:
-        said = f"{ways[0]} and {ways[1]} say the same thing" if ways else "How long is a connection held?"
-        raise UsageError(f"{said}: give one of --hold, --hold-histogram and a --trace with holds.")
+        said = f"{ways[0]} and {ways[1]} say the same thing." if ways else "How long is a connection held?"
+        raise UsageError(f"{said} Give one of --hold, --hold-histogram and a --trace with holds.")
     if options.hold_s is not None:
         return _hold_by_law(options, options.hold_s)
     if options.hold_p95_s is not None or options.hold_scv is not None or options.hold_law is not None:
