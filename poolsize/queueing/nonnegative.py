@@ -7,16 +7,15 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from poolsize.queueing.floats import Floats
 
 _DEPENDENT: Final = 1e-10
 """A column of which less than this share is left when the others are taken out of it carries no coefficient: what
 would be solved for is rounding."""
 
 
-def fit_nonnegative(columns: Array, targets: Array, weights: Array) -> Array:
+def fit_nonnegative(columns: Floats, targets: Floats, weights: Floats) -> Floats:
     """The coefficients b >= 0, (many, few), that minimise the sum of (weights (targets - columns b))^2.
 
     `columns` is (points, few), `targets` and `weights` are (many, points). The optimum is the unconstrained one of
@@ -40,15 +39,15 @@ def _subsets(count: int) -> list[tuple[int, ...]]:
     return [subset for size in range(1, count + 1) for subset in combinations(range(count), size)]
 
 
-def _solve(columns: Sequence[Array], targets: Array) -> tuple[Array, Array]:
+def _solve(columns: Sequence[Floats], targets: Floats) -> tuple[Floats, Floats]:
     """The unconstrained coefficients and the sum of squares that is left, infinite where the columns are dependent.
 
     The normal equations would square the condition of 1, N and N^2, which is bad enough. Columns are made
     orthogonal instead (Gram and Schmidt, modified), the targets last.
     """
     size = len(columns)
-    directions: list[Array] = []
-    parts: list[list[Array]] = []  # of each column and the targets along each direction
+    directions: list[Floats] = []
+    parts: list[list[Floats]] = []  # of each column and the targets along each direction
     is_dependent = np.zeros(len(targets), dtype=bool)
     rest = targets
     for vector in [*columns, targets]:
@@ -66,9 +65,9 @@ def _solve(columns: Sequence[Array], targets: Array) -> tuple[Array, Array]:
     return solution, np.where(is_dependent, np.inf, np.square(rest).sum(axis=1))
 
 
-def _without(directions: Sequence[Array], vector: Array) -> tuple[Array, list[Array]]:
+def _without(directions: Sequence[Floats], vector: Floats) -> tuple[Floats, list[Floats]]:
     """What is left of the vector when its parts along the directions are taken out, and those parts."""
-    along: list[Array] = []
+    along: list[Floats] = []
     for direction in directions:
         along.append((direction * vector).sum(axis=1))
         vector = vector - along[-1][:, None] * direction

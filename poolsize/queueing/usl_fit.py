@@ -10,8 +10,9 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from poolsize.queueing.floats import Floats
 from poolsize.queueing.model import Usl
-from poolsize.queueing.nonnegative import Array, fit_nonnegative
+from poolsize.queueing.nonnegative import fit_nonnegative
 from poolsize.queueing.usl_regression import MAD_TO_SIGMA, Noise, Regression, columns_of
 
 Verdict = Literal["measured", "rising", "doubtful"]
@@ -127,9 +128,9 @@ def fit_usl(
 
 
 class _Sweep(NamedTuple):
-    levels: Array
+    levels: Floats
     """Rising."""
-    measured: Array
+    measured: Floats
     residual: float
 
     @property
@@ -139,7 +140,7 @@ class _Sweep(NamedTuple):
         return self.residual * math.sqrt(2.0 * points / max(points - 3, 1))
 
 
-def _checked(concurrency: ArrayLike, throughput_per_s: ArrayLike) -> tuple[Array, Array]:
+def _checked(concurrency: ArrayLike, throughput_per_s: ArrayLike) -> tuple[Floats, Floats]:
     levels, measured = np.asarray(concurrency, dtype=float), np.asarray(throughput_per_s, dtype=float)
     if levels.ndim != 1 or levels.shape != measured.shape:
         raise ValueError("A sweep has one throughput for each concurrency.")
@@ -151,7 +152,7 @@ def _checked(concurrency: ArrayLike, throughput_per_s: ArrayLike) -> tuple[Array
     return levels[order], measured[order]
 
 
-def _count_levels(levels: Array) -> int:
+def _count_levels(levels: Floats) -> int:
     """Different ones: each more than SAME_LEVEL above the one before."""
     count, last = 0, 0.0
     for level in np.sort(levels):
@@ -160,13 +161,13 @@ def _count_levels(levels: Array) -> int:
     return count
 
 
-def _residual(differences: Array, is_robust: bool) -> float:
+def _residual(differences: Floats, is_robust: bool) -> float:
     if is_robust:
         return MAD_TO_SIGMA * float(np.median(np.abs(differences)))
     return float(np.sqrt(np.mean(np.square(differences))))
 
 
-def _judged(sweep: _Sweep, found: Array, drawn: Array | None) -> UslFit:
+def _judged(sweep: _Sweep, found: Floats, drawn: Floats | None) -> UslFit:
     alpha, beta, single_per_s, peak_concurrency, peak_per_s = (float(number) for number in _numbers(found[None])[0])
     usl, measured_up_to = Usl(alpha, beta), float(sweep.levels[-1])
     intervals = None if drawn is None else _intervals(drawn)
@@ -208,7 +209,7 @@ def _against(sweep: _Sweep, least_alpha: float) -> Iterator[str]:
         )
 
 
-def _first_two(levels: Array) -> tuple[Array, Array]:
+def _first_two(levels: Floats) -> tuple[Floats, Floats]:
     """Which measurements are of the lowest level and of the next."""
     first = levels <= levels[0] * (1.0 + SAME_LEVEL)
     start = levels[~first][0]
@@ -222,7 +223,7 @@ def _rising(measured_up_to: float, intervals: UslIntervals | None) -> str:
     return f"{sentence}: its peak is not below {intervals.peak_concurrency.low:.3g} (95 %), and not known better"
 
 
-def _numbers(coefficients: Array) -> Array:
+def _numbers(coefficients: Floats) -> Floats:
     """alpha, beta, gamma, N* and X(N*), (many, 5), from (many, 3). Infinite where there is no peak."""
     ideal, serial, crosstalk = coefficients.T
     single = 1.0 / coefficients.sum(axis=1)
@@ -234,14 +235,14 @@ def _numbers(coefficients: Array) -> Array:
     return np.stack([serial * single, crosstalk * single, single, peak, per_s], axis=1)
 
 
-def _intervals(drawn: Array) -> UslIntervals:
+def _intervals(drawn: Floats) -> UslIntervals:
     # An end is one of the draws: between a finite and an infinite one nothing can be interpolated.
     low = np.quantile(_numbers(drawn), _TAIL, axis=0, method="lower")
     high = np.quantile(_numbers(drawn), 1.0 - _TAIL, axis=0, method="higher")
     return UslIntervals(*(Interval(float(a), float(b)) for a, b in zip(low, high, strict=True)))
 
 
-def _cautious(levels: Array, drawn: Array) -> Usl:
+def _cautious(levels: Floats, drawn: Floats) -> Usl:
     inverse = drawn @ columns_of(levels).T / drawn.sum(axis=1, keepdims=True)
     high = np.quantile(inverse, 1.0 - _TAIL, axis=0)
     contention = np.stack([levels - 1.0, levels * (levels - 1.0)], axis=1)

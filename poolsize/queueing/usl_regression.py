@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from poolsize.queueing.nonnegative import Array, fit_nonnegative
+from poolsize.queueing.floats import Floats
+from poolsize.queueing.nonnegative import fit_nonnegative
 
 Noise = Literal["relative", "absolute"]
 
@@ -32,11 +33,11 @@ class Regression:
     fitted is a law.
     """
 
-    levels: Array
+    levels: Floats
     noise: Noise
     is_robust: bool
 
-    def fit(self, measured: Array) -> Array:
+    def fit(self, measured: Floats) -> Floats:
         """The coefficients, (many, 3), for throughputs (many, points).
 
         With relative errors the sum of (1 - X / X_law)^2 is quadratic in b, which takes one step. Otherwise the
@@ -53,7 +54,7 @@ class Regression:
                 break
         return found
 
-    def _weights(self, inverse: Array, law: Array) -> Array:
+    def _weights(self, inverse: Floats, law: Floats) -> Floats:
         """Those with which the normal equations of the step are those of the sum that is to be minimised."""
         if self.noise == "relative":
             weights, sizes = 1.0 / inverse, np.abs(1.0 - law / inverse)
@@ -66,7 +67,7 @@ class Regression:
         is_outlier = sizes > allowed
         return np.where(is_outlier, weights * np.sqrt(allowed / np.where(is_outlier, sizes, 1.0)), weights)
 
-    def resampled(self, coefficients: Array, measured: Array, count: int, random: np.random.Generator) -> Array:
+    def resampled(self, coefficients: Floats, measured: Floats, count: int, random: np.random.Generator) -> Floats:
         """The coefficients, (count, 3), of throughputs that might have been measured instead, if `coefficients`, (3,),
         are the law.
 
@@ -84,15 +85,15 @@ class Regression:
             return self.fit(law * np.exp(drawn))
         return self.fit(np.maximum(law + drawn, _LEAST_SHARE * law))
 
-    def _leverages(self, coefficients: Array) -> Array:
+    def _leverages(self, coefficients: Floats) -> Floats:
         """Of each point on its own fitted value, 0..1, among the columns that the law uses."""
         columns = columns_of(self.levels)
         law = columns @ coefficients
         used = columns[:, coefficients > 0] * self._weights(law[None], law[None]).T
-        leverages: Array = np.square(np.linalg.qr(used).Q).sum(axis=1)
+        leverages: Floats = np.square(np.linalg.qr(used).Q).sum(axis=1)
         return leverages
 
 
-def columns_of(concurrency: Array) -> Array:
+def columns_of(concurrency: Floats) -> Floats:
     """1, N and 1 + N (N - 1), (points, 3)."""
     return np.stack([np.ones_like(concurrency), concurrency, 1.0 + concurrency * (concurrency - 1.0)], axis=1)
