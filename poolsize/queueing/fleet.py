@@ -64,7 +64,7 @@ def fleet(groups: Sequence[Pools], usl: Usl) -> Fleet:
     >>> pools = Pools(count=20, load=Open(rate_per_s=0.55), hold=Hold(mean_s=1.0), capacity=10, timeout_s=1.0)
     >>> found = fleet([pools], Usl(alpha=0.02, beta=0.001))
     >>> found.is_bistable, round(found.from_empty.active), round(found.from_full.active), found.largest_safe
-    (True, 20, 191, (5,))
+    (True, 23, 191, (5,))
     """
     capacities = [group.capacity for group in groups]
     field = Field(groups, usl)
