@@ -57,12 +57,13 @@ class Fleet:
     smaller one; None where there are none."""
 
 
-def fleet(groups: Sequence[Pools], usl: Usl) -> Fleet:
+def solve_fleet(groups: Sequence[Pools], usl: Usl) -> Fleet:
     """Pools that share one database, in groups of equal ones; each with connections of its own, and slowed down by
     what the database works on for all of them.
 
+    >>> from poolsize.queueing import Hold
     >>> pools = Pools(count=20, load=Open(rate_per_s=0.55), hold=Hold(mean_s=1.0), capacity=10, timeout_s=1.0)
-    >>> found = fleet([pools], Usl(alpha=0.02, beta=0.001))
+    >>> found = solve_fleet([pools], Usl(alpha=0.02, beta=0.001))
     >>> found.is_bistable, round(found.from_empty.active), round(found.from_full.active), found.largest_safe
     (True, 23, 191, (5,))
     """

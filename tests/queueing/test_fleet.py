@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import itertools
 import math
 import statistics
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import poolsize.queueing.fleet
 from poolsize.queueing import Closed, Hold, Open, Usl, Wait, solve
-from poolsize.queueing.fleet import Fleet, Settled, fleet
+from poolsize.queueing.fleet import Fleet, Settled, solve_fleet
 from poolsize.queueing.fleet_pools import Pools
 from tests.queueing.fleet_simulation import Simulation
 
@@ -52,7 +54,7 @@ class TestLimits:
         self, load: Open | Closed, timeout_s: float, count: int
     ) -> None:
         expected = numbers(solve(load, Hold(1.0), 10, timeout_s=timeout_s))
-        found = fleet([Pools(count, load, Hold(1.0, app_s=0.3), 10, timeout_s)], Usl()).from_empty
+        found = solve_fleet([Pools(count, load, Hold(1.0, app_s=0.3), 10, timeout_s)], Usl()).from_empty
         assert numbers(found.waits[0]) == pytest.approx(expected, rel=1e-9, abs=1e-14)
         assert numbers(hopeful(found.waits[0])) == pytest.approx(expected, rel=1e-9, abs=1e-14)
 
@@ -65,29 +67,31 @@ class TestLimits:
         """But for an approximation where the application has a part in the holds."""
         hold, usl = Hold(1.0, app_s=app_s), Usl(0.05, 0.004)
         expected = solve(load, hold, 6, timeout_s=timeout_s, usl=usl)
-        found = fleet([Pools(1, load, hold, 6, timeout_s)], usl).from_empty.waits[0]
+        found = solve_fleet([Pools(1, load, hold, 6, timeout_s)], usl).from_empty.waits[0]
         assert numbers(found) == pytest.approx(numbers(expected), rel=within, abs=1e-14)
 
     def test_nobody_waits_for_ever_only_if_the_rate_can_be_carried(self) -> None:
-        overloaded = fleet([Pools(20, Open(2.0), Hold(1.0), 5)], SLOW)
+        overloaded = solve_fleet([Pools(20, Open(2.0), Hold(1.0), 5)], SLOW)
         assert not overloaded.is_bistable
         assert overloaded.from_empty.waits[0].mean_wait_s == math.inf
         assert overloaded.from_empty.waits[0].quantile(0.5) == math.inf
 
     def test_a_fleet_without_load_is_idle(self) -> None:
-        found = fleet([Pools(20, Open(0.0), Hold(1.0), 5, 1.0)], SLOW)
+        found = solve_fleet([Pools(20, Open(0.0), Hold(1.0), 5, 1.0)], SLOW)
         assert found.from_full.active == 0.0
         assert numbers(found.from_full.waits[0]) == (0.0,) * 7
 
     def test_work_in_the_application_does_not_slow_the_database_down(self) -> None:
         in_application = Pools(20, Open(0.55), Hold(1.0, app_s=1.0), 10, 1.0)
         expected = numbers(solve(Open(0.55), Hold(1.0), 10, timeout_s=1.0))
-        assert numbers(fleet([in_application], Usl(0.5, 0.5)).from_full.waits[0]) == pytest.approx(expected, abs=1e-14)
+        assert numbers(solve_fleet([in_application], Usl(0.5, 0.5)).from_full.waits[0]) == pytest.approx(
+            expected, abs=1e-14
+        )
 
     def test_how_equal_pools_are_grouped_changes_nothing(self) -> None:
         one = Pools(4, Open(2.0), Hold(1.0, app_s=0.2), 5, 1.0)
         parts = [Pools(count, one.load, one.hold, one.capacity, one.timeout_s) for count in (1, 3)]
-        whole, split = fleet([one], SLOW).from_empty, fleet(parts, SLOW).from_empty
+        whole, split = solve_fleet([one], SLOW).from_empty, solve_fleet(parts, SLOW).from_empty
         for part in split.waits:
             assert numbers(part) == pytest.approx(numbers(whole.waits[0]), rel=1e-8)
             assert numbers(hopeful(part)) == pytest.approx(numbers(hopeful(whole.waits[0])), rel=1e-8)
@@ -145,7 +149,7 @@ class TestAllStates:
             Pools(2, Open(1.5), Hold(1.0, app_s=app_s), 2, timeout_s=0.0),
             Pools(1, Open(2.0), Hold(0.5), 3, timeout_s=0.0),
         ]
-        found = fleet(groups, Usl(0.2, 0.1)).from_empty
+        found = solve_fleet(groups, Usl(0.2, 0.1)).from_empty
         expected = all_states(groups, Usl(0.2, 0.1), longest=0)
         assert [wait.wait_probability for wait in found.waits] == pytest.approx(expected, rel=1e-9)
         assert [wait.timeout_probability for wait in found.waits] == pytest.approx(expected, rel=1e-9)
@@ -153,7 +157,7 @@ class TestAllStates:
 
     def test_a_pool_of_its_own_is_exact_also_with_waiting(self) -> None:
         groups = [Pools(1, Open(1.5), Hold(1.0), 4)]
-        found = fleet(groups, Usl(0.2, 0.02)).from_empty
+        found = solve_fleet(groups, Usl(0.2, 0.02)).from_empty
         expected = all_states(groups, Usl(0.2, 0.02), longest=80)
         assert [wait.wait_probability for wait in found.waits] == pytest.approx(expected, rel=1e-9)
         assert [hopeful(wait).wait_probability for wait in found.waits] == pytest.approx(expected, rel=1e-9)
@@ -161,7 +165,7 @@ class TestAllStates:
     def test_with_waiting_the_truth_lies_between_the_two_models(self) -> None:
         groups = [Pools(2, Open(0.8), Hold(1.0), 2)]
         (expected,) = all_states(groups, Usl(0.1, 0.02), longest=12)
-        found = fleet(groups, Usl(0.1, 0.02)).from_empty
+        found = solve_fleet(groups, Usl(0.1, 0.02)).from_empty
         assert hopeful(found.waits[0]).wait_probability < expected < found.waits[0].wait_probability
         assert found.waits[0].wait_probability == pytest.approx(expected, rel=0.1)
 
@@ -196,7 +200,7 @@ class TestSimulation:
         ],
     )
     def test_what_is_simulated_lies_between_the_two_models(self, groups: list[Pools], usl: Usl, seconds: float) -> None:
-        found = fleet(groups, usl)
+        found = solve_fleet(groups, usl)
         assert not found.is_bistable
         above, below = found.from_empty.waits[0], hopeful(found.from_empty.waits[0])
         for i, (mean, error) in enumerate(simulated(groups, usl, seconds)[:3]):
@@ -205,7 +209,7 @@ class TestSimulation:
 
     def test_near_the_edge_independent_pools_would_be_far_too_hopeful(self) -> None:
         groups = twenty(5)
-        found = fleet(groups, SLOW)
+        found = solve_fleet(groups, SLOW)
         _, (timed_out, error), _, _ = simulated(groups, SLOW, 800.0)
         assert not found.is_bistable
         assert found.from_empty.waits[0].timeout_probability == pytest.approx(timed_out, rel=0.3, abs=4.0 * error)
@@ -214,7 +218,7 @@ class TestSimulation:
 
 class TestBurst:
     def test_a_bistable_fleet_stays_collapsed_after_a_burst(self) -> None:
-        found = fleet([TWENTY], SLOW)
+        found = solve_fleet([TWENTY], SLOW)
         assert found.is_bistable
         assert found.recovers_after_s is not None
         assert found.recovers_after_s > 1e6
@@ -229,10 +233,10 @@ class TestBurst:
         assert run.mean_wait_s[0] == pytest.approx(collapsed.waits[0].mean_wait_s, rel=0.05)
 
     def test_the_largest_safe_one_recovers(self) -> None:
-        found = fleet([TWENTY], SLOW)
+        found = solve_fleet([TWENTY], SLOW)
         assert found.largest_safe == (5,)
-        assert not fleet(twenty(5), SLOW).is_bistable
-        assert fleet(twenty(6), SLOW).is_bistable
+        assert not solve_fleet(twenty(5), SLOW).is_bistable
+        assert solve_fleet(twenty(6), SLOW).is_bistable
         assert found.tips_at is not None
         for seed in range(3):
             simulation = Simulation(twenty(5), SLOW, seed)
@@ -243,7 +247,7 @@ class TestBurst:
             assert simulation.now < 500.0
 
     def test_it_tips_by_itself_when_it_says(self) -> None:
-        found = fleet([TWENTY], SLOW)
+        found = solve_fleet([TWENTY], SLOW)
         assert found.tips_at is not None
         assert found.collapses_after_s is not None
         usual = round(hopeful(found.from_empty.waits[0]).utilization * 200)
@@ -262,16 +266,16 @@ class TestBurst:
     def test_the_retrograde_database_of_a_known_table(self) -> None:
         """Active connections and P(timeout) of the fixed points from empty and from full."""
         for capacity, active, timed_out in [(3, 18.5, 0.018), (5, 19.5, 0.0004), (6, 19.5, 0.00005), (10, 19.5, 6e-9)]:
-            from_empty = hopeful(fleet(twenty(capacity), SLOW).from_empty.waits[0])
+            from_empty = hopeful(solve_fleet(twenty(capacity), SLOW).from_empty.waits[0])
             assert from_empty.utilization * 20 * capacity == pytest.approx(active, rel=0.01)
             assert from_empty.timeout_probability == pytest.approx(timed_out, rel=0.15)
         for capacity, active, timed_out in [(6, 94.7, 0.27), (10, 190.6, 0.576)]:
-            from_full = hopeful(fleet(twenty(capacity), SLOW).from_full.waits[0])
+            from_full = hopeful(solve_fleet(twenty(capacity), SLOW).from_full.waits[0])
             assert from_full.utilization * 20 * capacity == pytest.approx(active, rel=0.001)
             assert from_full.timeout_probability == pytest.approx(timed_out, rel=0.02)
 
     def test_without_a_timeout_what_has_collapsed_waits_for_ever(self) -> None:
-        found = fleet(twenty(10, math.inf), SLOW)
+        found = solve_fleet(twenty(10, math.inf), SLOW)
         assert found.is_bistable
         assert found.from_empty.waits[0].mean_wait_s < 1.0
         assert found.from_full.waits[0].mean_wait_s == math.inf
@@ -279,13 +283,13 @@ class TestBurst:
 
     def test_several_kinds_of_pools_are_made_smaller_together(self) -> None:
         groups = [TWENTY, Pools(5, Open(0.2), Hold(1.0), 4, 1.0)]
-        found = fleet(groups, SLOW)
+        found = solve_fleet(groups, SLOW)
         assert found.is_bistable
         assert found.largest_safe is not None
         smaller = [
             Pools(g.count, g.load, g.hold, c, g.timeout_s) for g, c in zip(groups, found.largest_safe, strict=True)
         ]
-        assert not fleet(smaller, SLOW).is_bistable
+        assert not solve_fleet(smaller, SLOW).is_bistable
         assert all(c < g.capacity for g, c in zip(groups, found.largest_safe, strict=True))
 
 
@@ -314,7 +318,7 @@ def settled(found: Fleet) -> list[Settled]:
 @settings(max_examples=60, deadline=None)
 def test_whatever_the_fleet_its_numbers_make_sense(given_fleet: tuple[list[Pools], Usl]) -> None:
     groups, usl = given_fleet
-    found = fleet(groups, usl)
+    found = solve_fleet(groups, usl)
     assert found.from_empty.active <= found.from_full.active * (1 + 1e-9)
     for state in settled(found):
         most = sum(group.count * group.capacity for group in groups)
@@ -344,7 +348,7 @@ def test_only_ratios_of_times_matter(given_fleet: tuple[list[Pools], Usl], facto
         hold = Hold(group.hold.mean_s * factor, app_s=group.hold.app_s * factor)
         return Pools(group.count, load, hold, group.capacity, group.timeout_s * factor)
 
-    found, scaled = fleet(groups, usl), fleet([slower(group) for group in groups], usl)
+    found, scaled = solve_fleet(groups, usl), solve_fleet([slower(group) for group in groups], usl)
     assert scaled.is_bistable == found.is_bistable
     for one, other in zip(settled(found), settled(scaled), strict=True):
         assert other.active == pytest.approx(one.active, rel=1e-6, abs=1e-9)
@@ -360,6 +364,10 @@ def test_what_is_no_pool_is_refused(field: str) -> None:
         Pools(load=Open(1.0), hold=Hold(1.0), **(whole | {field: -1}))  # type: ignore[arg-type]  # one is no number
 
 
+def test_the_example_is_right() -> None:
+    assert doctest.testmod(poolsize.queueing.fleet).failed == 0
+
+
 def test_a_fleet_is_solved_in_milliseconds() -> None:
     def fastest(once: Callable[[], object]) -> float:
         times = []
@@ -369,5 +377,5 @@ def test_a_fleet_is_solved_in_milliseconds() -> None:
             times.append(time.perf_counter() - start)
         return min(times)
 
-    assert fastest(lambda: fleet(twenty(5), SLOW)) < 0.1
-    assert fastest(lambda: fleet([TWENTY], SLOW)) < 0.3  # with all smaller sizes
+    assert fastest(lambda: solve_fleet(twenty(5), SLOW)) < 0.1
+    assert fastest(lambda: solve_fleet([TWENTY], SLOW)) < 0.3  # with all smaller sizes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 from typing import Final
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import curve_fit, least_squares, nnls
 
+import poolsize.queueing.usl_fit
 from poolsize.queueing import Usl
 from poolsize.queueing.usl_fit import EXTRAPOLATION, LARGEST_RESIDUAL, fit_usl
 from poolsize.queueing.usl_regression import Noise
@@ -254,6 +256,10 @@ class TestRefusals:
     def test_what_is_no_sweep_is_refused(self, levels: list[float], throughput: list[float], sentence: str) -> None:
         with pytest.raises(ValueError, match=sentence):
             fit_usl(levels, throughput)
+
+
+def test_the_example_is_right() -> None:
+    assert doctest.testmod(poolsize.queueing.usl_fit).failed == 0
 
 
 @st.composite
