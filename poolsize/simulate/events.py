@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final
@@ -14,7 +15,7 @@ Action = Callable[[Any], None]
 class Events:
     """Actions that are due at some time, and the time: seconds since the start."""
 
-    __slots__ = ("_due", "_number", "is_over", "now")
+    __slots__ = ("_due", "_each", "_number", "_times", "is_over", "now")
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -22,6 +23,12 @@ class Events:
         """Set by an action: it was the last."""
         self._due: Final[list[tuple[float, int, Action, Any]]] = []
         self._number: Final = count()
+        self._times: Iterator[float] = iter(())
+        self._each: Callable[[], None] = _nothing
+
+    def follow(self, times_s: Iterator[float], action: Callable[[], None]) -> None:
+        """`action` at each of these times, which do not fall. They are known beforehand, and need not be sorted in."""
+        self._times, self._each = times_s, action
 
     def at(self, time_s: float, action: Action, subject: Any) -> None:
         """`action(subject)` at that time; at equal times in the order in which they were asked for."""
@@ -33,7 +40,18 @@ class Events:
 
     def run(self) -> None:
         """Until it is over, or nothing is due any more."""
-        due = self._due
-        while due and not self.is_over:
-            self.now, _, action, subject = heappop(due)
-            action(subject)
+        due, times, each = self._due, self._times, self._each
+        following = next(times, math.inf)
+        while not self.is_over:
+            if due and due[0][0] <= following:
+                self.now, _, action, subject = heappop(due)
+                action(subject)
+            elif following < math.inf:
+                self.now, following = following, next(times, math.inf)
+                each()
+            else:
+                return
+
+
+def _nothing() -> None:
+    """Where there are no such times."""

@@ -84,8 +84,10 @@ class Replication:
         if for_good:
             self._traffic.left(request)
         else:
-            again = Request(request.pool, request.hold_s, request.attempt + 1)
-            self.events.after(next(self._retry_delays), self._send, again)
+            self.events.after(next(self._retry_delays), self._ask_again, request)
+
+    def _ask_again(self, request: Request) -> None:
+        self._ask(request.pool, request.hold_s, request.attempt + 1)
 
     def _traffic_of(self, scenario: Scenario, rng: np.random.Generator) -> Traffic:
         pools = self._pools
@@ -95,18 +97,14 @@ class Replication:
             return Replay(self.events, load, pools[0], drawn, self._ask)
         if isinstance(load, Closed):
             return Threads(self.events, load, pools, drawn, self._ask, rng, at_once=is_crowded)
-        if is_crowded:
-            for pool in pools * crowd_of(scenario):
-                self._ask(pool, next(drawn))
+        for pool in pools * crowd_of(scenario):
+            self.events.after(0.0, lambda pool: self._ask(pool, next(drawn)), pool)
         return Stream(self.events, load, pools, drawn, self._ask, rng)
 
-    def _ask(self, pool: Pool, hold_s: float) -> None:
-        self._send(Request(pool, hold_s, 0))
-
-    def _send(self, request: Request) -> None:
-        request.arrived = self.events.now
+    def _ask(self, pool: Pool, hold_s: float, attempt: int = 0) -> None:
+        request = Request(pool, hold_s, attempt, self.events.now)
         self.tally.asks(request)
-        request.pool.ask(request)
+        pool.ask(request)
 
 
 def crowd_of(scenario: Scenario) -> int:

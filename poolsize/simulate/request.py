@@ -13,9 +13,9 @@ class Request:
 
     __slots__ = ("arrived", "attempt", "hold_s", "is_measured", "is_waiting", "pool")
 
-    def __init__(self, pool: Pool, hold_s: float, attempt: int) -> None:
+    def __init__(self, pool: Pool, hold_s: float, attempt: int, arrived: float) -> None:
         self.pool, self.hold_s, self.attempt = pool, hold_s, attempt
-        self.arrived = 0.0
+        self.arrived = arrived
         """When it asked its pool."""
         self.is_measured = False
         self.is_waiting = False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from itertools import repeat
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from poolsize.simulate.pools.pool import Pool
     from poolsize.simulate.request import Request
     from poolsize.simulate.scenario import Trace
+
+_STREAM: Final = 1024
+"""Arrivals that are drawn at once."""
 
 Ask = Callable[["Pool", float], None]
 """Send a request with this hold, seconds, to that pool."""
@@ -39,23 +43,32 @@ class Stream:
         ask: Ask,
         rng: np.random.Generator,
     ) -> None:
-        self._events, self._ask, self._holds = events, ask, holds
-        self._gaps = one_by_one(exponential(rng, 1.0 / (load.rate_per_s * len(pools))))
+        self._ask, self._holds = ask, holds
         self._pools = _any_of(pools, rng)
-        self._events.after(next(self._gaps), self._arrive, None)
+        events.follow(_arrivals(rng, load.rate_per_s * len(pools)), self._arrive)
 
     def left(self, request: Request) -> None:
         """Nothing depends on it."""
 
-    def _arrive(self, _: None) -> None:
-        self._events.after(next(self._gaps), self._arrive, None)
+    def _arrive(self) -> None:
         self._ask(next(self._pools), next(self._holds))
+
+
+def _arrivals(rng: np.random.Generator, rate_per_s: float) -> Iterator[float]:
+    """Of a Poisson process, without end."""
+    last_s = 0.0
+    while True:
+        times = last_s + np.cumsum(rng.standard_exponential(_STREAM)) / rate_per_s
+        last_s = float(times[-1])
+        yield from times.tolist()
 
 
 def _any_of(pools: Sequence[Pool], rng: np.random.Generator) -> Iterator[Pool]:
     """Each request of the common stream goes to any of them, which makes independent streams of it."""
-    while True:
-        yield from pools if len(pools) == 1 else (pools[i] for i in rng.integers(len(pools), size=1024).tolist())
+    if len(pools) == 1:
+        return repeat(pools[0])
+    blocks = iter(lambda: rng.integers(len(pools), size=_STREAM).tolist(), None)
+    return (pools[number] for block in blocks for number in block)
 
 
 class Threads:
@@ -90,19 +103,12 @@ class Replay:
     """Requests as they were recorded, to the only pool."""
 
     def __init__(self, events: Events, trace: Trace, pool: Pool, holds: Iterator[float], ask: Ask) -> None:
-        self._events, self._ask, self._pool = events, ask, pool
-        self._arrivals = iter(trace.arrivals_s)
+        self._ask, self._pool = ask, pool
         self._holds = holds if trace.holds_s is None else iter(trace.holds_s)
-        self._follow()
+        events.follow(iter(trace.arrivals_s), self._arrive)
 
     def left(self, request: Request) -> None:
         """Nothing depends on it."""
 
-    def _follow(self) -> None:
-        arrival = next(self._arrivals, None)
-        if arrival is not None:
-            self._events.at(arrival, self._arrive, None)
-
-    def _arrive(self, _: None) -> None:
-        self._follow()
+    def _arrive(self) -> None:
         self._ask(self._pool, next(self._holds))

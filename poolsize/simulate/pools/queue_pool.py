@@ -36,10 +36,10 @@ class QueuePool(Pool):
             self._open += 1
         self._fewest = busy
 
-    def ask(self, request: Request) -> None:
-        if self._fewest != self._open:
+    def _take(self) -> None:
+        if self._fewest != self._open:  # so that there are idle ones in this pool
             self._follow()
-        super().ask(request)
+        self._idle.popleft()
 
     def _follow(self) -> None:
         """The second pool sees the same request: it opens a connection where it has no idle one."""
