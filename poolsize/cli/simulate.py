@@ -39,7 +39,7 @@ def simulate(
         float | None, time(panel=POOL, help="After it a connection that nobody needed is closed.")
     ] = None,
     max_waiting: Annotated[
-        int | None, count(panel=POOL, least=0, help="Requests beyond so many waiting are refused.")
+        int | None, count(panel=POOL, least=1, help="Requests beyond so many waiting are refused.")
     ] = None,
     reserve_pool_size: Annotated[int | None, count(panel=POOL, least=0, help="PgBouncer's.")] = None,
     reserve_pool_timeout: Annotated[float | None, time(panel=POOL, help="PgBouncer's; default 5s.")] = None,

@@ -25,7 +25,7 @@ class Moment(Value, frozen=True):
 
 
 class SimulatedPool(Value, frozen=True):
-    """One capacity. Shares of all requests, at any of the pools; rates of one pool; seconds."""
+    """One capacity. Shares of the requests that a pool took, at any of the pools; rates of one pool; seconds."""
 
     capacity: int
     pool_size: int
@@ -34,7 +34,7 @@ class SimulatedPool(Value, frozen=True):
     """No connection is free at once."""
     timeout_probability: Estimate
     refused_probability: Estimate
-    """Too many wait already."""
+    """Too many wait already: of all requests."""
     failure_probability: Estimate
     """Of a new request: neither it nor one of its retries gets a connection."""
     mean_wait_s: Estimate

@@ -15,6 +15,8 @@ from poolsize.units import duration, plural
 
 _ROWS: Final = 8
 """Height of the picture, in lines."""
+_RETRIED: Final = 1e-3
+"""Without retries as many fail as are refused or time out, but for where the replications differ in both."""
 _LABEL: Final = 9
 """Width of the times beside it."""
 
@@ -89,8 +91,9 @@ def _rows(pool: SimulatedPool) -> Iterator[tuple[str, Estimate, Format]]:
     yield "time out", pool.timeout_probability, _share
     if pool.refused_probability.value:
         yield "are refused", pool.refused_probability, _share
-    once = (pool.timeout_probability.value or 0.0) + (pool.refused_probability.value or 0.0)
-    if not math.isclose(pool.failure_probability.value or 0.0, once):
+    refused = pool.refused_probability.value or 0.0
+    once = refused + (1.0 - refused) * (pool.timeout_probability.value or 0.0)
+    if not math.isclose(pool.failure_probability.value or 0.0, once, rel_tol=_RETRIED):
         yield "fail after retries", pool.failure_probability, _share
     yield "busy", pool.utilization, _share
     yield "served", pool.throughput_per_s, _rate

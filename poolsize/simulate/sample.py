@@ -16,13 +16,13 @@ class Sample:
     """The measured part of independent replications, without their warm-up."""
 
     waits: Floats
-    """(requests, replications), seconds; a request that gave up waited until then."""
+    """(requests, replications), seconds; a request that gave up waited until then, one that was refused has nan."""
     new: Floats
     """Requests of each replication that are no retries."""
     timed_out: Floats
     """Requests of each replication that gave up."""
     refused: Floats
-    """Requests that were turned away at once, since the waiting room was full. They waited 0 s."""
+    """Requests that were turned away at once, since too many were waiting."""
     failed: Floats
     """Requests that were not made again after that."""
     busy_s: Floats
@@ -34,8 +34,8 @@ class Sample:
     window_s: Floats
     """The time over which all this was seen."""
     path: Floats
-    """(time, wait) of each request of the first replication, in the order in which they came; time since the first
-    measured one."""
+    """(time, wait) of each request of the first replication that was not refused, in the order in which they came;
+    time since the first measured one."""
 
     @property
     def requests(self) -> int:

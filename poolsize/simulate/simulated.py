@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poolsize.simulate import intervals
 from poolsize.simulate.intervals import Interval
@@ -17,11 +18,15 @@ from poolsize.simulate.sample import Floats, Sample
 from poolsize.simulate.scenario import Scenario
 from poolsize.simulate.semantics import SEMANTICS
 
+_ROUNDING: Final = 1e-12
+"""Of a product of a share and a count, so that 0.9 × 10 is not a little more than 9."""
+
 
 @dataclass(frozen=True, eq=False)
 class Simulated:
-    """How requests fared at the pool (at any of several). Probabilities are over all requests, and one that timed out
-    waited until then, one that was refused not at all. A retry counts as a request."""
+    """How requests fared at the pool (at any of several). Probabilities are over all requests that the pool took, and
+    one that timed out waited until then; one that was refused has no wait, and counts in `refused_probability` alone.
+    A retry counts as a request."""
 
     scenario: Scenario
     length: Length
@@ -36,12 +41,12 @@ class Simulated:
 
     @property
     def timeout_probability(self) -> float:
-        return _mean(self._share(self.sample.timed_out))
+        return _mean(self._timed_out)
 
     @property
     def refused_probability(self) -> float:
-        """P(too many wait already)."""
-        return _mean(self._share(self.sample.refused))
+        """P(too many wait already), over all requests."""
+        return _mean(self._refused)
 
     @property
     def failure_probability(self) -> float:
@@ -93,19 +98,20 @@ class Simulated:
 
     def quantile(self, q: float) -> float:
         """The wait that a share `q`, 0..1, of the requests does not exceed, seconds."""
-        below = self.arrivals - len(self._positive)
-        rank = math.ceil(q * self.arrivals - 1e-9 * q) - 1
+        taken = self._taken_in_all
+        below = taken - len(self._positive)
+        rank = math.ceil(q * taken * (1.0 - _ROUNDING)) - 1
         if rank < below:
             return 0.0
         return float(self._positive[min(rank - below, len(self._positive) - 1)])
 
     def exceeds(self, t_s: float) -> float:
         """P(wait > t_s), 0..1."""
-        return float((len(self._positive) - np.searchsorted(self._positive, t_s, side="right")) / self.arrivals)
+        return float((len(self._positive) - np.searchsorted(self._positive, t_s, side="right")) / self._taken_in_all)
 
     def exceeds_interval(self, t_s: float) -> Interval:
         """The 95 % interval of `exceeds(t_s)`."""
-        return intervals.of_a_share((self.sample.waits > t_s).mean(axis=0), self._trials)
+        return intervals.of_a_share(self._share_of(self.sample.waits > t_s), self._trials)
 
     def interval(self, name: str | float) -> Interval:
         """The 95 % interval of the value of that name, or of `quantile(q)` for a number. A trace whose holds are
@@ -116,15 +122,25 @@ class Simulated:
 
     def _quantile_interval(self, q: float) -> Interval:
         """The quantiles of the shares that the share below the quantile may be: no density has to be guessed."""
-        shares = (self.sample.waits <= self.quantile(q)).mean(axis=0)
-        half = intervals.half_width(shares)
+        half = intervals.half_width(self._share_of(self.sample.waits <= self.quantile(q)))
         if half == 0.0 and self.sample.replications == 1:
             return self.quantile(q), self.quantile(q)
         high = self.quantile(q + half) if q + half < 1.0 else self.scenario.timeout_s
         return self.quantile(max(q - half, 0.0)), high
 
-    def _share(self, counts: Floats) -> Floats:
-        return counts / self.sample.requests
+    @property
+    def _taken(self) -> Floats:
+        """Requests of each replication that were not refused."""
+        return np.maximum(self.sample.requests - self.sample.refused, 1.0)
+
+    @property
+    def _taken_in_all(self) -> int:
+        return int(self._taken.sum())
+
+    def _share_of(self, is_one: NDArray[np.bool_]) -> Floats:
+        """Of the requests that were taken, in each replication."""
+        shares: Floats = is_one.sum(axis=0) / self._taken
+        return shares
 
     @cached_property
     def _positive(self) -> Floats:
@@ -133,23 +149,28 @@ class Simulated:
         found.sort()
         return found
 
+    @property
+    def _timed_out(self) -> Floats:
+        return self.sample.timed_out / self._taken
+
+    @property
+    def _refused(self) -> Floats:
+        return self.sample.refused / self.sample.requests
+
     @cached_property
     def _waited(self) -> Floats:
-        if self.scenario.timeout_s == 0.0:
-            return self._share(self.sample.timed_out)
-        waited: Floats = np.count_nonzero(self.sample.waits, axis=0) / self.sample.requests
-        return waited
+        return self._timed_out if self.scenario.timeout_s == 0.0 else self._share_of(self.sample.waits > 0.0)
 
     @cached_property
     def _waits(self) -> Floats:
-        means: Floats = self.sample.waits.mean(axis=0)
+        means: Floats = np.nansum(self.sample.waits, axis=0) / self._taken
         return means
 
     @property
     def _acquires(self) -> Floats:
         if not SEMANTICS[self.scenario.semantics].opens_after_waiting:
             return self._waits
-        return self._waits + self.scenario.setup_s * self._share(self.sample.opened)
+        return self._waits + self.scenario.setup_s * self.sample.opened / self._taken
 
     @property
     def _busy(self) -> Floats:
@@ -178,8 +199,8 @@ class Simulated:
 
 _INTERVALS: Final[dict[str, Callable[[Simulated], Interval]]] = {
     "wait_probability": lambda found: intervals.of_a_share(found._waited, found._trials),
-    "timeout_probability": lambda found: intervals.of_a_share(found._share(found.sample.timed_out), found._trials),
-    "refused_probability": lambda found: intervals.of_a_share(found._share(found.sample.refused), found._trials),
+    "timeout_probability": lambda found: intervals.of_a_share(found._timed_out, found._trials),
+    "refused_probability": lambda found: intervals.of_a_share(found._refused, found._trials),
     "failure_probability": lambda found: intervals.of_a_share(
         found.sample.failed / np.maximum(found.sample.new, 1.0), found._trials
     ),

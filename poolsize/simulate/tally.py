@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -84,13 +85,14 @@ class Tally:
         if request.is_measured:
             self._refused += 1
             self._failed += for_good
-            self._waits_no_more(request, 0.0)
+            self._waits_no_more(request, math.nan)
 
     def sample(self) -> Sample:
         """Of the one replication that this was."""
         waits = np.array(self._waits)
         arrivals = np.array(self._arrivals) - self._begin.time_s
         order = np.argsort(arrivals, kind="stable")
+        order = order[~np.isnan(waits[order])]
         return Sample(
             waits=waits[:, np.newaxis],
             new=np.array([float(self._new)]),

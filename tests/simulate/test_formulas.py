@@ -90,6 +90,16 @@ def test_the_loss_of_a_pool_without_waiting_does_not_depend_on_the_law(law: str,
     assert found.mean_wait_s == 0.0
 
 
+@pytest.mark.parametrize(("load", "max_waiting"), [(Open(6.0), 3), (Open(3.0), 1), (Closed(12, 1.0), 2)])
+def test_a_bounded_waiting_room_is_the_chain_with_an_end(load: Open | Closed, max_waiting: int) -> None:
+    scenario = scenario_of(load, Hold(1.0), 4, semantics="psycopg_pool", max_waiting=max_waiting)
+    found, exact = events(scenario, seed=8), solve(load, Hold(1.0), 4, max_waiting=max_waiting)
+    for name in ("wait_probability", "refused_probability", "mean_wait_s", "utilization", "throughput_per_s"):
+        assert_within(found, name, getattr(exact, name))
+    assert_within(found, 0.9, exact.quantile(0.9))
+    assert found.failure_probability == pytest.approx(found.refused_probability)
+
+
 @pytest.mark.parametrize("engine", [recursion, events])
 def test_no_thread_waits_where_each_has_a_connection(engine: Any) -> None:
     found: Simulated = engine(scenario_of(Closed(4, 0.1), Hold(1.0, 9.0), 4))
