@@ -133,14 +133,13 @@ def simulate(
         trace=trace,
     )
     scenarios = scenarios_of(pool, load)
-    from poolsize.simulate.document import simulated_pools  # here: it loads numpy, which a mistake needs not wait for
+    from poolsize.simulate.document import simulated_pools  # here: numpy, for which a mistake need not wait
+    from poolsize.simulate.run import Sampling
 
     with progress() as told:
         found = simulated_pools(
             scenarios,
-            seed=seed,
-            replications=replications,
-            requests=arrivals,
+            Sampling(seed, replications, arrivals),
             processes=processes or usable_processors(),
             scheduler=scheduler,
             on_progress=lambda share: told("simulating", share),

@@ -61,7 +61,7 @@ def simulate(
     hundred times faster than the others, event by event; `method` says which. Raises ValueError for what no pool can
     be, and UsageError for unknown semantics.
     """
-    from poolsize.simulate.run import simulated  # here: it loads numpy
+    from poolsize.simulate.run import Sampling, simulated  # here: it loads numpy
     from poolsize.simulate.scenario import Scenario
     from poolsize.simulate.semantics import kept_by
 
@@ -87,9 +87,7 @@ def simulate(
     )
     return simulated(
         scenario,
-        seed=seed,
-        replications=replications,
-        requests=arrivals,
+        Sampling(seed, replications, arrivals),
         processes=processes,
         scheduler=scheduler,
         on_progress=on_progress,

@@ -11,7 +11,7 @@ import numpy as np
 
 from poolsize.datatypes import Estimate, Moment, SimulatedPool
 from poolsize.parallel import Progress, mapped
-from poolsize.simulate.run import simulated
+from poolsize.simulate.run import Sampling, simulated
 from poolsize.simulate.sample import Floats
 from poolsize.simulate.scenario import Scenario
 from poolsize.simulate.simulated import Simulated
@@ -22,32 +22,23 @@ MOMENTS: Final = 60
 
 def simulated_pools(
     scenarios: Sequence[Scenario],
+    sampling: Sampling,
     *,
-    seed: int = 0,
-    replications: int | None = None,
-    requests: int | None = None,
     processes: int = 1,
     scheduler: str | None = None,
     on_progress: Progress | None = None,
 ) -> tuple[SimulatedPool, ...]:
-    """Each scenario simulated; several side by side, a single one's replications."""
-    one = partial(_simulated_pool, seed=seed, replications=replications, requests=requests)
+    """Each scenario simulated: several side by side, the replications of a single one."""
     if len(scenarios) == 1:
-        found = simulated(
-            scenarios[0],
-            seed=seed,
-            replications=replications,
-            requests=requests,
-            processes=processes,
-            scheduler=scheduler,
-            on_progress=on_progress,
-        )
+        (scenario,) = scenarios
+        found = simulated(scenario, sampling, processes=processes, scheduler=scheduler, on_progress=on_progress)
         return (as_document(found),)
-    return tuple(mapped(one, scenarios, processes=processes, scheduler=scheduler, on_progress=on_progress))
+    each = partial(_simulated_pool, sampling=sampling)
+    return tuple(mapped(each, scenarios, processes=processes, scheduler=scheduler, on_progress=on_progress))
 
 
-def _simulated_pool(scenario: Scenario, *, seed: int, replications: int | None, requests: int | None) -> SimulatedPool:
-    return as_document(simulated(scenario, seed=seed, replications=replications, requests=requests))
+def _simulated_pool(scenario: Scenario, sampling: Sampling) -> SimulatedPool:
+    return as_document(simulated(scenario, sampling))
 
 
 def as_document(found: Simulated) -> SimulatedPool:

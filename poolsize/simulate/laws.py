@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from poolsize.queueing import Hold, HoldLaw
+from poolsize.queueing.laws import two_classes
 from poolsize.simulate.sample import Floats
 
 _STREAM: Final = 1024
@@ -70,14 +71,11 @@ def _gamma(rng: np.random.Generator, hold: Hold) -> Draw:
 
 
 def _h2(rng: np.random.Generator, hold: Hold) -> Draw:
-    """Two exponential laws with half of the time each: a share p of the holds has the mean m / (2 p), the rest
-    m / (2 (1 - p)), with p = (1 - sqrt((scv - 1) / (scv + 1))) / 2."""
-    rare = (1.0 - math.sqrt((hold.scv - 1.0) / (hold.scv + 1.0))) / 2.0
-    long_s, short_s = hold.mean_s / (2.0 * rare), hold.mean_s / (2.0 * (1.0 - rare))
+    (_, short), (rare, long) = two_classes(hold.scv)
 
     def draw(shape: Shape) -> Floats:
         times = rng.standard_exponential(shape)
-        times *= np.where(rng.random(shape) < rare, long_s, short_s)
+        times *= np.where(rng.random(shape) < rare, long * hold.mean_s, short * hold.mean_s)
         return times
 
     return draw

@@ -27,6 +27,15 @@ _MOST_ROWS: Final = 2000
 """Connections beyond which a step of the recursion costs more than the events of as many requests."""
 
 
+class Sampling(Struct, frozen=True):
+    """Which random numbers, and how many. None: what settles in about a second."""
+
+    seed: int = 0
+    replications: int | None = None
+    requests: int | None = None
+    """Measured in each of them."""
+
+
 class Piece(Struct, frozen=True):
     """Some replications of a scenario. Which ones, with `seed`, says which random numbers they get."""
 
@@ -41,10 +50,8 @@ class Piece(Struct, frozen=True):
 
 def simulated(
     scenario: Scenario,
+    sampling: Sampling,
     *,
-    seed: int = 0,
-    replications: int | None = None,
-    requests: int | None = None,
     processes: int = 1,
     scheduler: str | None = None,
     on_progress: Progress | None = None,
@@ -52,10 +59,13 @@ def simulated(
     """Simulate it, as `simulate` says."""
     check(scenario)
     by_recursion = _is_recursive(scenario)
-    length = length_of(scenario, RECURSION if by_recursion else EVENTS, replications, requests)
+    effort = RECURSION if by_recursion else EVENTS
+    length = length_of(scenario, effort, sampling.replications, sampling.requests)
     at_once = _COLUMNS if by_recursion else 1
     pieces = [
-        Piece(scenario, seed, number, length.warm_up, length.requests, min(at_once, length.replications - first))
+        Piece(
+            scenario, sampling.seed, number, length.warm_up, length.requests, min(at_once, length.replications - first)
+        )
         for number, first in enumerate(range(0, length.replications, at_once))
     ]
     run = run_recursion if by_recursion else run_events

@@ -9,14 +9,12 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from poolsize.simulate import intervals
-from poolsize.simulate.intervals import Interval
-from poolsize.simulate.length import Length, relaxation_s
+from poolsize.simulate.columns import Columns
+from poolsize.simulate.intervals import Interval, half_width, of_a_mean, of_a_share
+from poolsize.simulate.length import Length
 from poolsize.simulate.sample import Floats, Sample
 from poolsize.simulate.scenario import Scenario
-from poolsize.simulate.semantics import SEMANTICS
 
 _ROUNDING: Final = 1e-12
 """Of a product of a share and a count, so that 0.9 × 10 is not a little more than 9."""
@@ -37,47 +35,47 @@ class Simulated:
     @property
     def wait_probability(self) -> float:
         """P(no connection is free at once)."""
-        return _mean(self._waited)
+        return float(self._columns.waited.mean())
 
     @property
     def timeout_probability(self) -> float:
-        return _mean(self._timed_out)
+        return float(self._columns.timed_out.mean())
 
     @property
     def refused_probability(self) -> float:
         """P(too many wait already), over all requests."""
-        return _mean(self._refused)
+        return float(self._columns.refused.mean())
 
     @property
     def failure_probability(self) -> float:
         """Of a new request: that it and all its retries time out or are refused."""
-        return float(self.sample.failed.sum() / max(self.sample.new.sum(), 1.0))
+        return float(self._columns.failed.mean())
 
     @property
     def mean_wait_s(self) -> float:
-        return _mean(self._waits)
+        return float(self._columns.mean_wait_s.mean())
 
     @property
     def mean_acquire_s(self) -> float:
         """The mean wait, and what a request then takes to open a connection by itself; in pools where that is not
         part of the wait already."""
-        return _mean(self._acquires)
+        return float(self._columns.mean_acquire_s.mean())
 
     @property
     def utilization(self) -> float:
         """Share of the capacity, reserve included, that is checked out."""
-        return _mean(self._busy)
+        return float(self._columns.utilization.mean())
 
     @property
     def throughput_per_s(self) -> float:
         """Requests that got a connection, per second, at one pool."""
-        return _mean(self._served)
+        return float(self._columns.served_per_s.mean())
 
     @property
     def opens_per_s(self) -> float:
         """Connections opened by requests or for them, per second, at one pool. Where the run is too short to forget
         how many were open at first, the middle of what it may be; the interval has all of it."""
-        return (_mean(self._opened) + _mean(self._opened_at_most)) / 2.0
+        return float(self._columns.opened_per_s.mean() + self._columns.opened_at_most_per_s.mean()) / 2.0
 
     @property
     def timeout_s(self) -> float:
@@ -98,122 +96,62 @@ class Simulated:
 
     def quantile(self, q: float) -> float:
         """The wait that a share `q`, 0..1, of the requests does not exceed, seconds."""
-        taken = self._taken_in_all
-        below = taken - len(self._positive)
-        rank = math.ceil(q * taken * (1.0 - _ROUNDING)) - 1
+        below = self._taken - len(self._positive)
+        rank = math.ceil(q * self._taken * (1.0 - _ROUNDING)) - 1
         if rank < below:
             return 0.0
         return float(self._positive[min(rank - below, len(self._positive) - 1)])
 
     def exceeds(self, t_s: float) -> float:
         """P(wait > t_s), 0..1."""
-        return float((len(self._positive) - np.searchsorted(self._positive, t_s, side="right")) / self._taken_in_all)
+        return float((len(self._positive) - np.searchsorted(self._positive, t_s, side="right")) / self._taken)
 
     def exceeds_interval(self, t_s: float) -> Interval:
         """The 95 % interval of `exceeds(t_s)`."""
-        return intervals.of_a_share(self._share_of(self.sample.waits > t_s), self._trials)
+        return of_a_share(self._columns.share_of(self.sample.waits > t_s), self._columns.trials)
 
     def interval(self, name: str | float) -> Interval:
         """The 95 % interval of the value of that name, or of `quantile(q)` for a number. A trace whose holds are
         recorded too has no chance in it: both ends are the value. Raises KeyError for another name."""
-        if isinstance(name, float):
-            return self._quantile_interval(name)
-        return _INTERVALS[name](self)
+        return self._quantile_interval(name) if isinstance(name, float) else _INTERVALS[name](self._columns)
 
     def _quantile_interval(self, q: float) -> Interval:
         """The quantiles of the shares that the share below the quantile may be: no density has to be guessed."""
-        half = intervals.half_width(self._share_of(self.sample.waits <= self.quantile(q)))
+        half = half_width(self._columns.share_of(self.sample.waits <= self.quantile(q)))
         if half == 0.0 and self.sample.replications == 1:
             return self.quantile(q), self.quantile(q)
-        high = self.quantile(q + half) if q + half < 1.0 else self.scenario.timeout_s
+        high = self.quantile(q + half) if q + half < 1.0 else self.timeout_s
         return self.quantile(max(q - half, 0.0)), high
 
-    @property
-    def _taken(self) -> Floats:
-        """Requests of each replication that were not refused."""
-        return np.maximum(self.sample.requests - self.sample.refused, 1.0)
+    @cached_property
+    def _columns(self) -> Columns:
+        return Columns(self.scenario, self.sample)
 
     @property
-    def _taken_in_all(self) -> int:
-        return int(self._taken.sum())
-
-    def _share_of(self, is_one: NDArray[np.bool_]) -> Floats:
-        """Of the requests that were taken, in each replication."""
-        shares: Floats = is_one.sum(axis=0) / self._taken
-        return shares
+    def _taken(self) -> int:
+        """Requests that were not refused."""
+        return int(self._columns.taken.sum())
 
     @cached_property
     def _positive(self) -> Floats:
+        """The waits of those who had to, in order."""
         waits = self.sample.waits
         found = waits[waits > 0.0]
         found.sort()
         return found
 
-    @property
-    def _timed_out(self) -> Floats:
-        return self.sample.timed_out / self._taken
 
-    @property
-    def _refused(self) -> Floats:
-        return self.sample.refused / self.sample.requests
-
-    @cached_property
-    def _waited(self) -> Floats:
-        return self._timed_out if self.scenario.timeout_s == 0.0 else self._share_of(self.sample.waits > 0.0)
-
-    @cached_property
-    def _waits(self) -> Floats:
-        means: Floats = np.nansum(self.sample.waits, axis=0) / self._taken
-        return means
-
-    @property
-    def _acquires(self) -> Floats:
-        if not SEMANTICS[self.scenario.semantics].opens_after_waiting:
-            return self._waits
-        return self._waits + self.scenario.setup_s * self.sample.opened / self._taken
-
-    @property
-    def _busy(self) -> Floats:
-        places = self.scenario.pools * (self.scenario.capacity + self.scenario.reserve_size)
-        return self.sample.busy_s / (self.sample.window_s * places)
-
-    @property
-    def _served(self) -> Floats:
-        served = self.sample.requests - self.sample.timed_out - self.sample.refused
-        return served / (self.sample.window_s * self.scenario.pools)
-
-    @property
-    def _opened(self) -> Floats:
-        return self.sample.opened / (self.sample.window_s * self.scenario.pools)
-
-    @property
-    def _opened_at_most(self) -> Floats:
-        return self.sample.opened_at_most / (self.sample.window_s * self.scenario.pools)
-
-    @property
-    def _trials(self) -> float:
-        """Stretches of time that know nothing of each other: a relaxation time each, and each replication at least."""
-        stretches = self.sample.window_s / relaxation_s(self.scenario)
-        return float(np.maximum(stretches, 1.0).sum())
-
-
-_INTERVALS: Final[dict[str, Callable[[Simulated], Interval]]] = {
-    "wait_probability": lambda found: intervals.of_a_share(found._waited, found._trials),
-    "timeout_probability": lambda found: intervals.of_a_share(found._timed_out, found._trials),
-    "refused_probability": lambda found: intervals.of_a_share(found._refused, found._trials),
-    "failure_probability": lambda found: intervals.of_a_share(
-        found.sample.failed / np.maximum(found.sample.new, 1.0), found._trials
-    ),
-    "mean_wait_s": lambda found: intervals.of_a_mean(found._waits),
-    "mean_acquire_s": lambda found: intervals.of_a_mean(found._acquires),
-    "utilization": lambda found: intervals.of_a_mean(found._busy, most=1.0),
-    "throughput_per_s": lambda found: intervals.of_a_mean(found._served),
-    "opens_per_s": lambda found: (
-        intervals.of_a_mean(found._opened)[0],
-        intervals.of_a_mean(found._opened_at_most)[1],
+_INTERVALS: Final[dict[str, Callable[[Columns], Interval]]] = {
+    "wait_probability": lambda columns: of_a_share(columns.waited, columns.trials),
+    "timeout_probability": lambda columns: of_a_share(columns.timed_out, columns.trials),
+    "refused_probability": lambda columns: of_a_share(columns.refused, columns.trials),
+    "failure_probability": lambda columns: of_a_share(columns.failed, columns.trials),
+    "mean_wait_s": lambda columns: of_a_mean(columns.mean_wait_s),
+    "mean_acquire_s": lambda columns: of_a_mean(columns.mean_acquire_s),
+    "utilization": lambda columns: of_a_mean(columns.utilization, most=1.0),
+    "throughput_per_s": lambda columns: of_a_mean(columns.served_per_s),
+    "opens_per_s": lambda columns: (
+        of_a_mean(columns.opened_per_s)[0],
+        of_a_mean(columns.opened_at_most_per_s)[1],
     ),
 }
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean())

@@ -16,7 +16,7 @@ from poolsize.queueing import Closed, Hold, Open, Usl
 from poolsize.simulate import Scenario, Simulated, Trace, simulate
 from poolsize.simulate.document import MOMENTS, as_document, moments_of, simulated_pools
 from poolsize.simulate.length import Length
-from poolsize.simulate.run import Piece, run_recursion
+from poolsize.simulate.run import Piece, Sampling, run_recursion
 from tests.simulate.runs import scenario_of
 
 NAMES = (
@@ -240,7 +240,7 @@ def test_a_stretch_without_requests_has_no_wait() -> None:
 
 def test_several_scenarios_are_as_one_by_one() -> None:
     scenarios: list[Scenario] = [scenario_of(Open(3.0), Hold(1.0), capacity) for capacity in (4, 5)]
-    together = simulated_pools(scenarios, replications=20, requests=200, processes=2)
+    together = simulated_pools(scenarios, Sampling(replications=20, requests=200), processes=2)
     assert together == tuple(
         as_document(simulate(Open(3.0), Hold(1.0), capacity, replications=20, arrivals=200)) for capacity in (4, 5)
     )
