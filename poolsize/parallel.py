@@ -31,6 +31,8 @@ Progress = Callable[[float], None]
 
 _ANSWER_S: Final = 10.0
 """How long a scheduler may take to answer; Dask's own default of 30 s is for clusters that are only starting."""
+_MOST_PROCESSES: Final = 61
+"""Windows waits for no more at once, and concurrent.futures refuses more there."""
 
 
 def usable_processors() -> int:
@@ -59,8 +61,9 @@ def mapped(
         raise UsageError("At least one process is needed.")
     if scheduler is not None:
         return _on_cluster(function, scenarios, scheduler, told)
-    if min(processes, len(scenarios)) > 1:
-        return _in_processes(function, scenarios, min(processes, len(scenarios)), told)
+    workers = min(processes, len(scenarios), _MOST_PROCESSES)
+    if workers > 1:
+        return _in_processes(function, scenarios, workers, told)
     results = []
     for number, scenario in enumerate(scenarios, 1):
         results.append(function(scenario))

@@ -33,7 +33,7 @@ ALLOWED = {
     "choices": Allowed("errors"),
     "files": Allowed("errors"),
     "parallel": Allowed("errors installation", "distributed"),
-    "simulate": Allowed("choices datatypes parallel queueing", "msgspec numpy"),
+    "simulate": Allowed("choices datatypes errors parallel queueing", "msgspec numpy"),
     "recorded": Allowed("errors queueing simulate units"),
     "dsn": Allowed("errors"),
     "workers": Allowed("choices datatypes"),

@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from poolsize.parallel import Progress
     from poolsize.queueing import Closed, Hold, Open, Usl
+    from poolsize.simulate.document import simulated_pools
+    from poolsize.simulate.run import Sampling
     from poolsize.simulate.scenario import Scenario, Trace
     from poolsize.simulate.semantics import SEMANTICS
     from poolsize.simulate.simulated import Simulated
 
-__all__ = ["SEMANTICS", "Scenario", "Simulated", "Trace", "simulate"]
+__all__ = ["SEMANTICS", "Sampling", "Scenario", "Simulated", "Trace", "simulate", "simulated_pools"]
 
-_WHERE = {"SEMANTICS": "semantics", "Scenario": "scenario", "Simulated": "simulated", "Trace": "scenario"}
+_WHERE = {
+    "SEMANTICS": "semantics",
+    "Sampling": "run",
+    "Scenario": "scenario",
+    "Simulated": "simulated",
+    "Trace": "scenario",
+    "simulated_pools": "document",
+}
 
 
 def simulate(
@@ -59,7 +68,7 @@ def simulate(
 
     FIFO pools without slow-down and retries are simulated by a recursion over all replications at once, which is a
     hundred times faster than the others, event by event; `method` says which. Raises ValueError for what no pool can
-    be, and UsageError for unknown semantics.
+    be, UsageError for unknown semantics and for more waits than can be kept. `simulated_pools` runs many scenarios.
     """
     from poolsize.simulate.run import Sampling, simulated  # here: it loads numpy
     from poolsize.simulate.scenario import Scenario

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
+from poolsize.errors import UsageError
 from poolsize.parallel import Progress, mapped
 from poolsize.queueing import Closed
 from poolsize.simulate.checks import check
@@ -23,6 +24,8 @@ from poolsize.simulate.sources import Poisson, Recorded, Source, Threads
 _COLUMNS: Final = 1000
 """Replications that the recursion takes at once. The pieces of a run are the same however many processes work on them,
 and so is the answer."""
+_MOST_WAITS: Final = 100_000_000
+"""0.8 GB, and as much again while they are sorted; a thousandth of it settles most questions."""
 _MOST_ROWS: Final = 2000
 """Connections beyond which a step of the recursion costs more than the events of as many requests."""
 
@@ -61,6 +64,8 @@ def simulated(
     by_recursion = _is_recursive(scenario)
     effort = RECURSION if by_recursion else EVENTS
     length = length_of(scenario, effort, sampling.replications, sampling.requests)
+    if length.replications * length.requests > _MOST_WAITS:
+        raise UsageError(f"{length.replications:,} × {length.requests:,} waits are more than can be kept.")
     at_once = _COLUMNS if by_recursion else 1
     pieces = [
         Piece(

@@ -15,6 +15,7 @@ from poolsize.simulate.intervals import Interval, half_width, of_a_mean, of_a_sh
 from poolsize.simulate.length import Length
 from poolsize.simulate.sample import Floats, Sample
 from poolsize.simulate.scenario import Scenario
+from poolsize.simulate.semantics import SEMANTICS
 
 _ROUNDING: Final = 1e-12
 """Of a product of a share and a count, so that 0.9 × 10 is not a little more than 9."""
@@ -89,10 +90,11 @@ class Simulated:
     @property
     def method(self) -> str:
         """How it was obtained."""
-        length = self.length
+        length, kind = self.length, SEMANTICS[self.scenario.semantics]
         times = f"{length.replications:,} × {length.requests:,}" if length.replications > 1 else f"{length.requests:,}"
+        order = " in the order of arrival" if kind.is_overtaken and self.scenario.python_s == 0.0 else ""
         settled = "" if length.is_settled else ", not settled"
-        return f"simulated: {times} requests, {self.scenario.semantics}, {self.engine}{settled}"
+        return f"simulated: {times} requests, {kind.name}{order}, {self.engine}{settled}"
 
     def quantile(self, q: float) -> float:
         """The wait that a share `q`, 0..1, of the requests does not exceed, seconds."""

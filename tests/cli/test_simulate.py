@@ -38,7 +38,7 @@ def test_one_pool_is_shown_with_intervals_and_a_picture(poolsize: Program) -> No
     assert re.search(r"^p99 +4\d(\.\d)? ms +4\d(\.\d)? ms to 4\d(\.\d)? ms$", done.out, re.MULTILINE)
     assert re.search(r"^time out +0  below 0\.0\d+ %$", done.out, re.MULTILINE)
     assert "mean █ and longest ░ of one run" in done.out
-    assert "Simulated: 1,000 × 3,000 requests, sqlalchemy, recursion" in done.out
+    assert "Simulated: 1,000 × 3,000 requests, sqlalchemy in the order of arrival" in done.out
     assert max(map(len, lines)) <= 80
 
 
@@ -195,6 +195,9 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str, str]] = {
         ("--rate", "100", "--hold", "1s", "--threads", "4"), "Threads that hold a connection for 1 s ", "no 100."
     ),
     "no processes": (("--rate", "1", "--hold", "1s", "--processes", "0"), "--processes: 0 is not", ""),
+    "more than can be kept": (
+        ("--rate", "1", "--hold", "1s", "--replications", "9999", "--arrivals", "99999"), "9,999 × 99,999 waits", "kept."
+    ),
     "no scheduler": (("--rate", "1", "--hold", "1s", "--scheduler", "db"), "'db' is not the address of a Dask", ""),
     "no requests": (("--rate", "0", "--hold", "1s"), "This cannot be simulated: without a request", "."),
 }  # fmt: skip
@@ -222,8 +225,8 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(closed_port: int, pool
     assert done.sentence == f"No Dask scheduler answers at {address}."
 
 
-LONG = (*POOL, "--retries", "1", "--replications", "1000", "--arrivals", "1000000")
-"""Hours of work."""
+LONG = (*POOL, "--retries", "1", "--replications", "100", "--arrivals", "1000000")
+"""Minutes of work."""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="these signals are POSIX's")

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poolsize.errors import UsageError
 from poolsize.queueing import Closed, Hold, Open, Usl
-from poolsize.simulate import Scenario, Simulated, Trace, simulate
-from poolsize.simulate.document import MOMENTS, as_document, moments_of, simulated_pools
+from poolsize.simulate import Sampling, Scenario, Simulated, Trace, simulate, simulated_pools
+from poolsize.simulate.document import MOMENTS, as_document, moments_of
 from poolsize.simulate.length import Length
-from poolsize.simulate.run import Piece, Sampling, run_recursion
+from poolsize.simulate.run import Piece, run_recursion
 from tests.simulate.runs import scenario_of
 
 NAMES = (
@@ -83,7 +84,10 @@ def test_without_lengths_it_settles_in_about_a_second_and_says_how() -> None:
     assert found.length.warm_up >= 500
     assert found.length.is_settled
     assert found.arrivals == 1000 * found.length.requests
-    assert found.method == f"simulated: 1,000 × {found.length.requests:,} requests, sqlalchemy, recursion"
+    assert (
+        found.method
+        == f"simulated: 1,000 × {found.length.requests:,} requests, sqlalchemy in the order of arrival, recursion"
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,6 +177,11 @@ def test_what_cannot_be_simulated_is_one_sentence(arguments: tuple[Any, Any, int
 def test_settings_that_no_pool_has_are_one_sentence(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         simulate(Open(2.0), Hold(1.0), 4, **settings)
+
+
+def test_more_waits_than_fit_are_one_sentence() -> None:
+    with pytest.raises(UsageError, match="2,000 × 1,000,000 waits are more than can be kept"):
+        simulate(Open(2.0), Hold(1.0), 4, replications=2000, arrivals=1_000_000)
 
 
 def test_an_unknown_name_has_no_interval() -> None:
