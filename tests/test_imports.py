@@ -47,8 +47,8 @@ ALLOWED = {
     "store": Allowed("datatypes errors", "msgspec platformdirs sqlalchemy"),
     "history": Allowed("datatypes store"),
     "cli": Allowed(
-        "_version choices datatypes dsn embedded errors export files history parallel probe profiles providers queueing "
-        "recommend recorded report simulate store units workers",
+        "_version choices datatypes dsn embedded errors export files history parallel probe profiles providers "
+        "queueing recommend recorded report simulate store units workers",
         "msgspec rich typer",
     ),
     "__init__": Allowed("_version datatypes errors export probe providers recommend"),

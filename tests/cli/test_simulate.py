@@ -196,7 +196,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str, str]] = {
     ),
     "no processes": (("--rate", "1", "--hold", "1s", "--processes", "0"), "--processes: 0 is not", ""),
     "more than can be kept": (
-        ("--rate", "1", "--hold", "1s", "--replications", "9999", "--arrivals", "99999"), "9,999 × 99,999 waits", "kept."
+        ("--rate", "1", "--hold", "1s", "--replications", "9999", "--arrivals", "99999"), "9,999 × 99,999 waits", ""
     ),
     "no scheduler": (("--rate", "1", "--hold", "1s", "--scheduler", "db"), "'db' is not the address of a Dask", ""),
     "no requests": (("--rate", "0", "--hold", "1s"), "This cannot be simulated: without a request", "."),
