@@ -16,6 +16,8 @@ import pytest
 from poolsize import parallel
 from poolsize.errors import MissingDriverError, PoolsizeError, UsageError
 from poolsize.parallel import mapped, usable_processors
+from poolsize.queueing import Hold, Open
+from poolsize.simulate import Sampling, Scenario, simulated_pools
 
 GONE_S = 10.0
 """How long processes may take to end."""
@@ -155,6 +157,16 @@ def test_a_cluster_gives_the_same_results(scheduler: str) -> None:
     assert mapped(squared, range(5), scheduler=scheduler, on_progress=told.append) == [0, 1, 4, 9, 16]
     assert told[-1] == 1.0
     assert os.getpid() not in {process for _, process in mapped(slowest_first, range(2), scheduler=scheduler)}
+
+
+def test_a_simulation_on_a_cluster_is_the_one_that_it_is_here(scheduler: str) -> None:
+    pools = [
+        Scenario(load=Open(3.0), hold=Hold(1.0), capacity=capacity, pool_size=2, retries=1, timeout_s=1.0)
+        for capacity in (3, 4)
+    ]
+    sampling = Sampling(seed=5, replications=2, requests=200)
+    assert simulated_pools(pools, sampling, scheduler=scheduler) == simulated_pools(pools, sampling)
+    assert simulated_pools(pools[:1], sampling, scheduler=scheduler) == simulated_pools(pools[:1], sampling)
 
 
 def test_what_is_raised_on_a_cluster_comes_out(scheduler: str) -> None:

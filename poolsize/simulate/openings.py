@@ -34,8 +34,8 @@ class Openings:
         self._fewest = self._busy(now)
         self._most = np.minimum(self._fewest + self._pool_size, self._capacity)
 
-    @property
-    def is_settled(self) -> bool:
+    def have_met(self) -> bool:
+        """Whether the two pools are the same by now, in all replications."""
         if np.array_equal(self._fewest, self._most):
             self._fewest = self._most
         return self._fewest is self._most

@@ -25,8 +25,6 @@ from poolsize.simulate.sources import Source
 
 _BLOCK: Final = 32
 """Requests whose random numbers are drawn at once: three blocks of 1,000 replications stay in a second-level cache."""
-
-
 _SETTLING: Final = 4
 """The warm-up may take so many times longer where the number of open connections has not settled by its end."""
 
@@ -51,25 +49,26 @@ class FifoPools:
         self._free = SortedTimes(np.zeros((capacity, replications)))
         self._done = np.empty(replications)
         self._openings = Openings(self._free, capacity, pool_size) if pool_size < capacity else None
-        """None while nobody counts them."""
+        """None where, or while, nobody counts them."""
 
     def run(self, warm_up: int, requests: int) -> Sample:
         """The sample of so many `requests`, after `warm_up` others that are not in it."""
-        counted, self._openings = self._openings, None if warm_up else self._openings
-        begin = self._advance(warm_up, None)
-        if counted is not None and warm_up:
-            self._openings = counted
-            counted.settle(begin)
-            for _ in range(0, _SETTLING * warm_up, _BLOCK):
-                if counted.is_settled:
-                    break
-                begin = self._advance(_BLOCK, None)
+        counted = self._openings
+        if counted is None or warm_up == 0:
+            return self._measured(self._advance(warm_up), requests)
+        self._openings = None  # nobody has to count them yet
+        begin = self._advance(warm_up)
+        self._openings = counted
+        counted.settle(begin)
+        for _ in range(0, _SETTLING * warm_up, _BLOCK):
+            if counted.have_met():
+                break
+            begin = self._advance(_BLOCK)
+        counted.forget()
         return self._measured(begin, requests)
 
     def _measured(self, begin: Floats, requests: int) -> Sample:
         none = np.zeros(self._replications)
-        opened = self._openings or Openings(self._free, self._capacity, self._pool_size)
-        opened.forget()
         record = _Record(np.empty((requests, self._replications)), none.copy(), none.copy(), np.empty(requests))
         under_way_s = self._under_way_s(begin)
         end = self._advance(requests, record)
@@ -80,8 +79,8 @@ class FifoPools:
             refused=none,
             failed=record.timed_out,
             busy_s=record.held_s + under_way_s - self._under_way_s(end),
-            opened=opened.at_least,
-            opened_at_most=opened.at_most,
+            opened=none if self._openings is None else self._openings.at_least,
+            opened_at_most=none if self._openings is None else self._openings.at_most,
             window_s=none + (end - begin),
             path=np.column_stack([record.times - record.times[0], record.waits[:, 0]]),
         )
@@ -91,7 +90,7 @@ class FifoPools:
         left: Floats = np.maximum(self._free.times - now, 0.0).sum(axis=0)
         return left
 
-    def _advance(self, requests: int, record: _Record | None) -> Floats:
+    def _advance(self, requests: int, record: _Record | None = None) -> Floats:
         """When the last of them came."""
         asked = np.zeros(1)
         for first in range(0, requests, _BLOCK):

@@ -64,5 +64,5 @@ def test_a_pool_that_begins_with_more_opens_no_more_and_the_two_meet(pool_size: 
         openings.count(now)
         free.replace_first(np.maximum(free.first, now) + rng.exponential(6.0, 200))
         assert (openings.at_least <= openings.at_most).all()
-    assert openings.is_settled
+    assert openings.have_met()
     assert openings.at_most.sum() > 0
