@@ -1,4 +1,4 @@
-"""Arrivals whose rate changes: how fast it does, how peaked it makes them, and at which rates they come."""
+"""Arrivals whose rate changes: how fast it does, and how peaked it makes them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ from msgspec import Struct
 
 from poolsize.queueing.floats import Floats
 
-_PIECES: Final = 8
-"""Into which an interval is cut where what is held moves from one rate to the next."""
-_BINS: Final = 512
-"""Rates that are told apart, evenly spread: a bin is narrower than any rate is known."""
-_NODES: Final = 400
-_NEGLIGIBLE: Final = 37.0
-"""e^-37 is 1e-16."""
 _SAME: Final = 1e-12
 """Share of a rate by which it may change in rounding."""
+_SMALL: Final = 1e-4
+"""Below this x, x - 1 + e^-x has lost more digits than its series lacks."""
 _BY_CHANCE: Final = 3.0
 """Standard deviations. That of the peakedness of Poisson arrivals in a time T is sqrt(S / (2 T)): their smoothed rate
 has variance 1/2 of the mean, known from T / S independent values."""
@@ -65,13 +60,6 @@ class Bursts(Struct, frozen=True):
             raise ValueError(f"Arrivals with a peakedness of {self.peakedness:g} come more evenly than at random.")
 
 
-class Levels(NamedTuple):
-    """Rates, and the share of the arrivals that come at each."""
-
-    rates_per_s: Floats
-    shares: Floats
-
-
 class Peakedness(NamedTuple):
     mean_per_s: float
     peakedness: float
@@ -106,7 +94,8 @@ def bursts_in(counts: Sequence[float], interval_s: float, hold_s: float) -> Burs
     if mean == 0.0:
         return Bursts(0.0, 1.0)
     held, square = _moments_of_held(rates, interval_s, hold_s)
-    peakedness = 1.0 + (square - held**2) / held - (x + math.expm1(-x)) / x**2
+    by_chance = (x + math.expm1(-x)) / x**2 if x > _SMALL else 0.5 - x / 6.0
+    peakedness = 1.0 + (square - held**2) / held - by_chance
     variance = float(rates.var()) - mean / interval_s
     if abs(peakedness - 1.0) <= _BY_CHANCE * math.sqrt(hold_s / (2.0 * interval_s * len(rates))):
         return Bursts(mean, 1.0)
@@ -129,70 +118,18 @@ def _memory_of(rates: Floats, interval_s: float, variance: float) -> float:
     return interval_s * (k - float((_CORRELATED - correlations[k]) / (correlations[k - 1] - correlations[k])))
 
 
-def _held_at_starts(rates: Floats, interval_s: float, hold_s: float) -> Floats:
+def held_at_starts(rates: Floats, interval_s: float, hold_s: float) -> Floats:
     """m at the start of each interval, when it has come to repeat itself: m_(i+1) = m_i e + lambda_i S (1 - e), solved
     by its Fourier terms."""
-    kept = math.exp(-interval_s / hold_s)
-    turns = np.exp(2j * math.pi * np.arange(len(rates) // 2 + 1) / len(rates))
-    return np.fft.irfft(np.fft.rfft(rates) * hold_s * -math.expm1(-interval_s / hold_s) / (turns - kept), len(rates))
+    lost = -math.expm1(-interval_s / hold_s)
+    turned = np.expm1(2j * math.pi * np.arange(len(rates) // 2 + 1) / len(rates))
+    return np.fft.irfft(np.fft.rfft(rates) * hold_s * lost / (turned + lost), len(rates))
 
 
 def _moments_of_held(rates: Floats, interval_s: float, hold_s: float) -> tuple[float, float]:
     """Means over time of m and m^2, which move by e^(-t/S) from one value to the next in each interval."""
     ends = rates * hold_s
-    away = _held_at_starts(rates, interval_s, hold_s) - ends
+    away = held_at_starts(rates, interval_s, hold_s) - ends
     x = interval_s / hold_s
     once, twice = -math.expm1(-x) / x, -math.expm1(-2.0 * x) / (2.0 * x)
     return float((ends + away * once).mean()), float((ends**2 + 2.0 * ends * away * once + away**2 * twice).mean())
-
-
-def pointwise(load: Profile | Bursts, hold_s: float) -> Levels:
-    """The rates themselves."""
-    if isinstance(load, Bursts):
-        return _gamma(load.rate_per_s, _rate_variance(load, hold_s))
-    rates = np.array(load.rates_per_s)
-    return _merged(rates, rates)
-
-
-def smoothed(load: Profile | Bursts, hold_s: float) -> Levels:
-    """The rates m / S that make as many connections held in a steady state as are held on average at that moment."""
-    if isinstance(load, Bursts):
-        variance = _rate_variance(load, hold_s) * load.burst_s / (hold_s + load.burst_s)
-        return _gamma(load.rate_per_s, variance)
-    rates = np.array(load.rates_per_s)[:, None]
-    x = load.interval_s / hold_s / _PIECES
-    decays = np.exp(-x * np.arange(_PIECES)) * -math.expm1(-x) / x
-    starts = _held_at_starts(rates[:, 0], load.interval_s, hold_s)[:, None]
-    held = rates * hold_s + (starts - rates * hold_s) * decays
-    return _merged(np.maximum(held / hold_s, 0.0).ravel(), np.repeat(rates, _PIECES, axis=1).ravel())
-
-
-def _rate_variance(load: Bursts, hold_s: float) -> float:
-    """Of the rate, 1/s^2: by z = 1 + variance / mean x S tau / (S + tau)."""
-    return (load.peakedness - 1.0) * load.rate_per_s * (hold_s + load.burst_s) / (hold_s * load.burst_s)
-
-
-def _merged(rates: Floats, weights: Floats) -> Levels:
-    """Similar rates in one, at their mean."""
-    total = float(weights.sum())
-    if total == 0.0:
-        return Levels(np.zeros(1), np.ones(1))
-    low, high = float(rates.min()), float(rates.max())
-    places = np.minimum(((rates - low) / max(high - low, 1e-300) * _BINS).astype(int), _BINS - 1)
-    shares = np.bincount(places, weights, _BINS)
-    means = np.bincount(places, weights * rates, _BINS)
-    seen = shares > 0.0
-    return Levels(means[seen] / shares[seen], shares[seen] / total)
-
-
-def _gamma(mean: float, variance: float) -> Levels:
-    """A rate with a gamma law, which is positive, has these two moments, and nothing else to choose; seen by arrivals,
-    of which as many more come as it is higher. Even steps of the logarithm: the sum is nearly exact."""
-    if mean == 0.0 or variance <= 0.0:
-        return Levels(np.array([mean]), np.ones(1))
-    shape = mean**2 / variance
-    low, high = _NEGLIGIBLE / (shape + 1.0), _NEGLIGIBLE / shape
-    logs = np.linspace(-low - math.sqrt(2.0 * low), math.log1p(high + math.sqrt(2.0 * high)), _NODES)
-    log_shares = (shape + 1.0) * logs - shape * np.exp(logs)
-    shares = np.exp(log_shares - log_shares.max())
-    return Levels(mean * np.exp(logs), shares / shares.sum())

@@ -10,7 +10,8 @@ import numpy as np
 
 from poolsize.queueing.full_pool import OpenQueue, wait_at
 from poolsize.queueing.model import Hold
-from poolsize.queueing.peak_load import Bursts, Levels, Profile, peakedness_of, pointwise, smoothed
+from poolsize.queueing.peak_levels import Levels, pointwise, smoothed
+from poolsize.queueing.peak_load import Bursts, Profile, peakedness_of
 from poolsize.queueing.real_erlang import inverse_erlang_b
 from poolsize.queueing.wait import Wait
 

@@ -147,6 +147,9 @@ class TestPeakedness:
         assert found.peakedness == pytest.approx(1.0 + held**2 / 2.0 / 7.0, rel=1e-3)
         assert found.mean_per_s == pytest.approx(7.0)
 
+    def test_changes_that_are_quick_beside_a_hold_leave_no_peak(self) -> None:
+        assert peakedness_of(Profile(1e-7, (1.0, 3.0, 5.0)), 1.0).peakedness == pytest.approx(1.0, abs=1e-6)
+
     def test_a_rate_that_jumps_forgets_exponentially(self) -> None:
         random = np.random.default_rng(5)
         at = jumps(4.0, 14.0, 0.3, 2.0, 40_000.0, random)
