@@ -134,15 +134,37 @@ def test_what_is_slow_to_load_is_not_loaded_by_what_every_command_imports() -> N
 
 
 def test_an_import_inside_a_function_says_why() -> None:
-    """With a comment on it, or on the import before it."""
+    """With a comment on it, on the import before it, or on a line of its own above them."""
     for one in IMPORTS:
         if not one.deferred or one.for_types:
             continue
         lines = one.file.read_text(encoding="utf-8").splitlines()
-        block = one.line - 1
-        while lines[block - 1].lstrip().startswith(("from ", "import ")):
-            block -= 1
-        assert any("# here" in line for line in lines[block : one.line]), f"{one.file.relative_to(ROOT)}:{one.line}"
+        assert says_why(lines, one.line - 1), f"{one.file.relative_to(ROOT)}:{one.line}"
+
+
+def says_why(lines: list[str], at: int) -> bool:
+    """`at` is the index of an import's line."""
+    block = at
+    while lines[block - 1].lstrip().startswith(("from ", "import ")):
+        block -= 1
+    while lines[block - 1].lstrip().startswith("#"):
+        block -= 1
+    return any("# here" in line for line in lines[block : at + 1])
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["def f():", "    import a  # here: it is slow"], True),
+        (["def f():", "    import a  # here: both are slow", "    import b"], True),
+        (["def f():", "    # here: it is slow, and the reason for that", "    # needs two lines", "    import a"], True),
+        (["def f():", "    # here: both are slow", "    import a", "    import b"], True),
+        (["def f():", "    # it is slow", "    import a"], False),
+        (["def f():", "    # here: of something else", "    g()", "    import a"], False),
+    ],
+)
+def test_a_reason_is_found_beside_an_import_or_above_it(lines: list[str], says: bool) -> None:
+    assert says_why(lines, len(lines) - 1) is says
 
 
 def test_the_architecture_page_has_the_same_table() -> None:
