@@ -157,7 +157,10 @@ def says_why(lines: list[str], at: int) -> bool:
     [
         (["def f():", "    import a  # here: it is slow"], True),
         (["def f():", "    import a  # here: both are slow", "    import b"], True),
-        (["def f():", "    # here: it is slow, and the reason for that", "    # needs two lines", "    import a"], True),
+        (
+            ["def f():", "    # here: it is slow, and the reason", "    # needs two lines", "    import a"],
+            True,
+        ),
         (["def f():", "    # here: both are slow", "    import a", "    import b"], True),
         (["def f():", "    # it is slow", "    import a"], False),
         (["def f():", "    # here: of something else", "    g()", "    import a"], False),
