@@ -71,7 +71,7 @@ def solve_peaks(load: Profile | Bursts, hold: Hold, capacity: int, *, timeout_s:
     """
     if not (capacity >= 1 and timeout_s >= 0.0):
         raise ValueError("A pool needs at least 1 connection, and a timeout of 0 s or more.")
-    pool, hold_s = _Pool(hold.mean_s, capacity, timeout_s), hold.mean_s
+    pool, hold_s = PeakedPool(hold.mean_s, capacity, timeout_s), hold.mean_s
     found = peakedness_of(load, hold_s)
     steady = Levels(np.array([found.mean_per_s]), np.ones(1))
     has_rates = isinstance(load, Profile) or (load.burst_s > 0.0 and load.peakedness > 1.0)
@@ -121,7 +121,7 @@ def _chosen(burst_s: float, hold_s: float, memory_s: float) -> _Choice:
     return _Choice("offered load", why, needs_simulation=True)
 
 
-class _Pool(NamedTuple):
+class PeakedPool(NamedTuple):
     hold_s: float
     capacity: int
     timeout_s: float

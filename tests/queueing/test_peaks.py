@@ -3,81 +3,26 @@
 from __future__ import annotations
 
 import doctest
-import heapq
 import math
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import poolsize.queueing.peaks
 from poolsize.queueing import Hold, Open, Wait, solve
 from poolsize.queueing.peak_load import Bursts, Profile, bursts_in, peakedness_of
 from poolsize.queueing.peaks import Peak, solve_peaks
+from tests.queueing.peak_simulation import jumps, of_jumps, of_profile, served, sinus
 
-Floats = NDArray[np.float64]
 HOLD: Final = Hold(1.0)
-
-
-def sinus(period_s: float, mean: float = 7.0, swing: float = 0.5, pieces: int = 240) -> Profile:
-    phases = (np.arange(pieces) + 0.5) / pieces
-    return Profile(period_s / pieces, tuple((mean * (1.0 + swing * np.sin(2.0 * np.pi * phases))).tolist()))
 
 
 def numbers(wait: Wait) -> tuple[float, ...]:
     return wait.wait_probability, wait.timeout_probability, wait.mean_wait_s, wait.throughput_per_s, wait.exceeds(0.2)
-
-
-class Counted(NamedTuple):
-    """Shares of the arrivals, and their mean wait."""
-
-    wait_probability: float
-    timeout_probability: float
-    mean_wait_s: float
-
-
-def served(arrivals: Floats, capacity: int, timeout_s: float, random: np.random.Generator) -> Counted:
-    """FIFO with exponential holds of 1 s: who waits gets the connection that is free first, or gives up."""
-    free = [0.0] * capacity
-    waits = []
-    for at, hold in zip(arrivals.tolist(), random.exponential(1.0, len(arrivals)).tolist(), strict=True):
-        wait = max(free[0] - at, 0.0)
-        if wait <= timeout_s:
-            heapq.heapreplace(free, at + wait + hold)
-        waits.append(min(wait, timeout_s))
-    times = np.array(waits)
-    return Counted(float((times > 0).mean()), float((times == timeout_s).mean()), float(times.mean()))
-
-
-def thinned(rate: Callable[[Floats], Floats], highest: float, seconds: float, random: np.random.Generator) -> Floats:
-    """Poisson arrivals at a rate that changes."""
-    at = np.sort(random.random(random.poisson(highest * seconds)) * seconds)
-    return at[random.random(len(at)) * highest < rate(at)]
-
-
-def of_profile(profile: Profile, seconds: float, random: np.random.Generator) -> Floats:
-    rates = np.array(profile.rates_per_s)
-    return thinned(
-        lambda at: rates[(at / profile.interval_s).astype(int) % len(rates)], float(rates.max()), seconds, random
-    )
-
-
-def jumps(low: float, high: float, share: float, burst_s: float, seconds: float, random: np.random.Generator) -> Floats:
-    """Times at which a rate jumps, first up: it is `high` for this share of the time, and forgets with `burst_s`."""
-    count = int(2.0 * seconds * share * (1.0 - share) / burst_s) + 100
-    quiet, loud = (random.exponential(burst_s / part, count) for part in (share, 1.0 - share))
-    return np.cumsum(np.stack([quiet, loud], axis=1).ravel())
-
-
-def of_jumps(
-    low: float, high: float, share: float, burst_s: float, seconds: float, random: np.random.Generator
-) -> Floats:
-    at = jumps(low, high, share, burst_s, seconds, random)
-    return thinned(lambda t: np.where(np.searchsorted(at, t) % 2 == 0, low, high), high, min(seconds, at[-1]), random)
 
 
 class TestLimits:
@@ -152,7 +97,7 @@ class TestPeakedness:
 
     def test_a_rate_that_jumps_forgets_exponentially(self) -> None:
         random = np.random.default_rng(5)
-        at = jumps(4.0, 14.0, 0.3, 2.0, 40_000.0, random)
+        at = jumps(0.3, 2.0, 40_000.0, random)
         middles = np.arange(0.05, 40_000.0, 0.1)
         rates = np.where(np.searchsorted(at, middles) % 2 == 0, 4.0, 14.0)
         found = peakedness_of(Profile(0.1, tuple(rates.tolist())), 1.0)
@@ -260,7 +205,7 @@ class TestSimulation:
     def test_a_recorded_path_of_a_jumping_rate_is_better_than_what_is_known_of_it(self) -> None:
         """The rate jumps between 4 and 14, and stays for 10 s: 0.172 by two steady states, 0.147 simulated."""
         random = np.random.default_rng(12)
-        at = jumps(4.0, 14.0, 0.3, 10.0, 20_000.0, random)
+        at = jumps(0.3, 10.0, 20_000.0, random)
         rates = np.where(np.searchsorted(at, np.arange(0.1, 20_000.0, 0.2)) % 2 == 0, 4.0, 14.0)
         profile = Profile(0.2, tuple(rates.tolist()))
         found = solve_peaks(profile, HOLD, 10, timeout_s=1.0)
