@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from tests.servers import (
     MariaDbServer,
@@ -18,6 +19,10 @@ from tests.servers import (
     started_postgres,
 )
 from tests.servers.wheel import wheel_programs
+
+# Other tests, and other programs, run on the same cores: how long an example takes says nothing of the code.
+settings.register_profile("poolsize", deadline=None)
+settings.load_profile("poolsize")
 
 
 class Address(NamedTuple):

@@ -1,11 +1,11 @@
-"""Tiny and enormous numbers, and the time that an answer takes."""
+"""Tiny and enormous numbers, and the work that an answer takes."""
 
 from __future__ import annotations
 
 import math
 import subprocess
 import sys
-import time
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -40,6 +40,14 @@ EXTREMES: dict[str, dict[str, Any]] = {
     },
 }
 
+ORDINARY: list[dict[str, Any]] = [
+    {"workers": 4},
+    {"workers": 4, "rate_per_s": 300, "hold_s": 0.02, "current": (5, 10)},
+    {"workers": 4, "instances": 6, "rate_per_s": 2400, "hold_s": 0.02},
+    {"workers": 4, "worker_type": "fastapi-sync", "rate_per_s": 400, "hold_s": 0.02},
+    {"workers": 4, "instances": 100, "worker_type": "uvicorn", "rate_per_s": 50_000, "hold_s": 0.02},
+]
+
 
 @pytest.mark.parametrize("name", EXTREMES)
 def test_extreme_numbers_have_an_answer(name: str) -> None:
@@ -63,40 +71,37 @@ def test_a_request_a_day_needs_one_connection() -> None:
     assert (answer.settings.pool_size, answer.settings.max_overflow) == (1, 0)
 
 
-def seconds(limit: int, **request: Any) -> float:
-    """The best of three, since other tests run beside this one."""
-    took = []
-    for _ in range(3):
-        start = time.perf_counter()
+def steps(limit: int, **request: Any) -> int:
+    """Lines of Python that an answer runs through: the same on every machine, however busy it is."""
+    count = 0
+
+    def one_more(_frame: FrameType, _event: str, _argument: object) -> Any:
+        nonlocal count
+        count += 1
+        return one_more
+
+    before = sys.gettrace()
+    sys.settrace(one_more)
+    try:
         answered(stated_facts(limit), **request)
-        took.append(time.perf_counter() - start)
-    return min(took)
+    finally:
+        sys.settrace(before)
+    return count
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        {"workers": 4},
-        {"workers": 4, "rate_per_s": 300, "hold_s": 0.02, "current": (5, 10)},
-        {"workers": 4, "instances": 6, "rate_per_s": 2400, "hold_s": 0.02},
-        {"workers": 4, "worker_type": "fastapi-sync", "rate_per_s": 400, "hold_s": 0.02},
-        {"workers": 4, "instances": 100, "worker_type": "uvicorn", "rate_per_s": 50_000, "hold_s": 0.02},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("request_", ORDINARY, ids=str)
 def test_an_ordinary_answer_is_there_at_once(request_: dict[str, Any]) -> None:
-    """Measured: 10 to 35 ms on two cores of 2026; the bound allows for a busy machine."""
-    assert seconds(60, **request_) < 0.15
+    """Measured: 0.2 to 0.8 million lines, which take 20 to 40 ms on two cores of 2026 (benchmarks/answers.py)."""
+    assert steps(60, **request_) < 3_000_000
 
 
 @pytest.mark.parametrize("name", EXTREMES)
-def test_no_answer_takes_long(name: str) -> None:
-    """Also where it does not fit, so that ways to fit are looked for. Measured: up to 1.7 s, for 4,000 of 4,096 threads
-    with a connection; 0.4 s for the rest."""
-    request = EXTREMES[name]
-    start = time.perf_counter()
-    answered(facts_of(Layer(name="server", limit=200)), **request)
-    assert time.perf_counter() - start < 5
+def test_extreme_numbers_that_do_not_fit_have_an_answer_too(name: str) -> None:
+    """How long the ways to fit are looked for is in benchmarks/answers.py."""
+    answer = answered(facts_of(Layer(name="server", limit=200)), **EXTREMES[name])
+    assert answer.verdict is not None
+    assert answer.limits
+    assert (answer.verdict == "fits") is not bool(answer.ways_to_fit)
 
 
 def test_an_answer_loads_none_of_the_heavy_packages() -> None:
