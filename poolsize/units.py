@@ -37,3 +37,29 @@ def plural(count: int, noun: str) -> str:
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def rate(per_s: float) -> str:
+    """`35/s`, `19,200/s`: three digits."""
+    return f"{_three_digits(per_s)}/s"
+
+
+def amount(number: float, unit: str) -> str:
+    """`12 ms`, `1,990 connections`, `0.5`: three digits, of a count all of them."""
+    if unit == "s":
+        return duration(number)
+    text = f"{number:,.0f}" if number == int(number) else _three_digits(number)
+    return f"{text} {unit}".rstrip()
+
+
+def size(bytes_: float) -> str:
+    """`850 kB`, `12 MB`, `1.5 GB`, in powers of 1024, as memory is sold."""
+    for unit, length in (("GB", 2**30), ("MB", 2**20)):
+        if bytes_ >= length:
+            return f"{_three_digits(bytes_ / length)} {unit}"
+    return f"{_three_digits(bytes_ / 2**10)} kB"
+
+
+def _three_digits(number: float) -> str:
+    rounded = float(f"{number:.3g}")
+    return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:g}"

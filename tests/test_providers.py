@@ -41,6 +41,8 @@ def test_a_stated_setting_is_a_limit_less_postgresqls_reserve() -> None:
             free_connections=97,
             layers=(Layer(name="server", limit=97, setting=setting),),
             origin="stated",
+            reserved_origin="assumed",
+            reserved_source="superusers, PostgreSQL's default",
             source="--max-connections 100",
         ),
     )
@@ -149,6 +151,8 @@ def test_the_whole_facts_of_a_provider() -> None:
                 ),
             ),
             origin="assumed",
+            reserved_origin="assumed",
+            reserved_source="physical replication and monitoring",
             source="estimate for Azure Database for PostgreSQL with 8 GB after "
             "https://learn.microsoft.com/azure/postgresql/configure-maintain/concepts-limits (2025-11-13)",
         ),
@@ -281,3 +285,9 @@ def test_any_text_is_a_size_or_a_usage_error(text: str) -> None:
 def test_what_is_not_a_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not a size of memory"):
         parse_size(text)
+
+
+def test_a_reserve_that_was_stated_is_stated_beside_an_estimate() -> None:
+    limits = provider_facts("azure-postgresql", memory_bytes=8 * GIB, reserved=20).limits
+    assert limits is not None
+    assert (limits.origin, limits.reserved_origin, limits.reserved_source) == ("assumed", "stated", "--reserved")

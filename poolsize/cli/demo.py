@@ -54,7 +54,7 @@ def _shown(facts: DatabaseFacts, answer: Recommendation, exports: tuple[Export, 
     from rich.rule import Rule  # here: --json needs no rich
 
     from poolsize.report.probe import probe_report  # here: they import rich
-    from poolsize.report.recommendation import summary
+    from poolsize.report.summary import summary
 
     parts = [
         ("poolsize probe DSN", rendered(probe_report(facts))),

@@ -179,6 +179,7 @@ def _print(answer: Recommendation, form: str, *, explain: bool) -> None:
 
         emit(answer, markdown(answer), as_json=False)
     else:
-        from poolsize.report.recommendation import explanation, summary  # here: one form needs no other
+        from poolsize.report.explanation import explanation  # here: one form needs no other
+        from poolsize.report.summary import summary
 
         emit(answer, explanation(answer) if explain else summary(answer), as_json=False)

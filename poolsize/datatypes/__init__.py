@@ -1,6 +1,8 @@
 """The frozen values that flow. Read quantities, facts, request, workload, recommendation in this order."""
 
+from poolsize.datatypes.assumed import ASSUMED_MEMORY
 from poolsize.datatypes.facts import (
+    CLIENT_LAYER,
     Burst,
     ConnectCost,
     ConnectionMemory,
@@ -14,6 +16,7 @@ from poolsize.datatypes.facts import (
     SessionGroup,
     Tls,
     limits_of,
+    with_layers,
 )
 from poolsize.datatypes.history import HistoryDocument, HistoryEntry, StoredProbe, StoredRecommendation
 from poolsize.datatypes.quantities import ErrorReport, Finding, Origin, Quantity, Severity, Unread, Value
@@ -34,6 +37,8 @@ from poolsize.datatypes.simulation import Estimate, Moment, SimulatedPool, Simul
 from poolsize.datatypes.workload import Deployment, ServiceLevel, Workload
 
 __all__ = [
+    "ASSUMED_MEMORY",
+    "CLIENT_LAYER",
     "Burst",
     "Candidate",
     "ConnectCost",
@@ -76,4 +81,5 @@ __all__ = [
     "Way",
     "Workload",
     "limits_of",
+    "with_layers",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import field
+from msgspec.structs import force_setattr, replace
 
 from poolsize.datatypes.quantities import ErrorReport, Finding, Origin, Unread, Value
 
@@ -53,6 +56,10 @@ class Database(Value, frozen=True):
     tls: Tls | None = None
 
 
+CLIENT_LAYER: Final = "pooler client side"
+"""The name of the layer that counts a pooler's clients; every other layer counts server connections."""
+
+
 class Layer(Value, frozen=True):
     """One limit on connections, with the sessions that count against it.
 
@@ -67,18 +74,18 @@ class Layer(Value, frozen=True):
     others: int | None = None
     others_at: str = ""
     """When that many others were seen, ISO 8601, where an earlier probe saw more than this one."""
+    available: int = 0
+    """Connections this service can have: the limit less the other services' sessions, as far as they are known. Set
+    by itself, as `free`."""
+    free: int | None = None
+    """Connections that nobody holds now."""
     setting: str = ""
     """How the limit comes about, for a person: `max_connections 100 - 3 reserved for superusers`."""
 
-    @property
-    def available(self) -> int:
-        """Connections this service can have: the limit less the other services' sessions."""
-        return max(self.limit - (self.others or 0), 0)
-
-    @property
-    def free(self) -> int:
-        """Connections that nobody holds now."""
-        return max(self.limit - (self.used or 0), 0)
+    def __post_init__(self) -> None:
+        # Fields and no properties, since those stand in no JSON document.
+        force_setattr(self, "available", max(self.limit - (self.others or 0), 0))
+        force_setattr(self, "free", None if self.used is None else max(self.limit - self.used, 0))
 
 
 class Limits(Value, frozen=True):
@@ -98,6 +105,9 @@ class Limits(Value, frozen=True):
     free_connections: int | None = None
     layers: tuple[Layer, ...] = ()
     origin: Origin = "measured"
+    reserved_origin: Origin | None = None
+    """Of reserved_connections, where it is another than that of the rest: a default beside a stated limit."""
+    reserved_source: str = ""
     source: str = ""
     """For a person: `probe of db.example.com, 2 h ago`, `--max-connections`, `provider rds-postgresql`."""
 
@@ -111,17 +121,24 @@ def limits_of(
     source: str = "",
 ) -> Limits:
     """The limits whose sums follow from the layers."""
-    return Limits(
-        max_connections=max_connections,
-        reserved_connections=reserved_connections,
+    limits = Limits(
+        max_connections=max_connections, reserved_connections=reserved_connections, origin=origin, source=source
+    )
+    return with_layers(limits, layers)
+
+
+def with_layers(limits: Limits, layers: tuple[Layer, ...]) -> Limits:
+    """The same with these layers, and the sums that follow from them."""
+    free = [layer.free for layer in layers]
+    return replace(
+        limits,
+        layers=layers,
         usable_connections=min((layer.limit for layer in layers), default=None),
         used_connections=max((layer.used for layer in layers if layer.used is not None), default=None),
         other_connections=max((layer.others for layer in layers if layer.others is not None), default=None),
         available_connections=min((layer.available for layer in layers), default=None),
-        free_connections=min((layer.free for layer in layers), default=None),
-        layers=layers,
-        origin=origin,
-        source=source,
+        # Where one layer's sessions are not known, it may be full.
+        free_connections=None if None in free else min((count for count in free if count is not None), default=None),
     )
 
 
@@ -182,6 +199,9 @@ class ServerTimeouts(Value, frozen=True):
     idle_session_s: float | None = None
     idle_in_transaction_s: float | None = None
     statement_s: float | None = None
+    busy_s: float | None = None
+    """SQLite alone, whose connections bring their own: how long a fresh one of Python's driver waits for another's
+    lock."""
 
 
 class ConnectionMemory(Value, frozen=True):
@@ -203,6 +223,9 @@ class DatabaseFacts(Value, frozen=True):
     """ISO 8601, UTC."""
     target: str = ""
     """The DSN with its password masked."""
+    own: tuple[str, ...] = ()
+    """Application names whose sessions were counted as this service's, as asked by `--own`; empty: those of the DSN's
+    role in its database."""
     database: Database | None = None
     limits: Limits | None = None
     connect: ConnectCost | None = None

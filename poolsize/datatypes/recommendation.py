@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import field
+from msgspec.structs import force_setattr
 
 from poolsize.datatypes.facts import Database
 from poolsize.datatypes.quantities import ErrorReport, Finding, Quantity, Value
@@ -43,6 +44,8 @@ class Predicted(Value, frozen=True):
     """Overflow connections opened per second, by one pool."""
     holds_up_to_per_s: float | None = None
     """Checkouts per second over all processes up to which the goal is still met."""
+    limited_by: Literal["goal", "threads"] = "goal"
+    """What ends it there: the goal, or the threads, which are then all busy while the pool never makes one wait."""
     method: str = ""
     """How it was obtained: `M/M/c+D, finite source`."""
 
@@ -54,12 +57,13 @@ class LimitCheck(Value, frozen=True):
     limit: float
     others: float = 0
     demand: float = 0
+    margin: float = 0
+    """What is left: limit - others - demand, set by itself."""
     unit: str = "connections"
     source: str = ""
 
-    @property
-    def margin(self) -> float:
-        return self.limit - self.others - self.demand
+    def __post_init__(self) -> None:
+        force_setattr(self, "margin", self.limit - self.others - self.demand)
 
 
 class Candidate(Value, frozen=True):
@@ -72,6 +76,8 @@ class Candidate(Value, frozen=True):
     worst_case: int | None
     """None: without a bound."""
     verdict: Verdict
+    obstacle: str = ""
+    """Why it is not an answer, in two words: too slow, too many, can stall, threads full, no bound."""
     note: str = ""
 
 
@@ -152,7 +158,7 @@ class Recommendation(Value, frozen=True):
     """The input of `ranges` that, in proportion, has the least room."""
     ways_to_fit: tuple[Way, ...] = ()
     memory_bytes: int | None = None
-    """Server memory of the worst case."""
+    """Server memory of the connections in `worst_case_sum`."""
     workings: tuple[str, ...] = ()
     """The formula worked by hand, a line each, for `--explain`."""
     assumed_workload: bool = False

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final, get_args
 
-from poolsize.datatypes import Deployment, LimitCheck, Origin, Recommendation, Verdict, Way
+from poolsize.datatypes import Deployment, LimitCheck, Origin, Recommendation, Verdict
 from poolsize.export.setup import Setup
 from poolsize.export.source import wrapped
-from poolsize.units import duration
+from poolsize.units import amount, duration, size
 
 _NO: Final[dict[Verdict | None, str]] = {
     "does_not_fit": "WARNING: this does not fit. The goal needs more connections than a limit allows; these are the "
@@ -70,13 +70,7 @@ def _made(recommendation: Recommendation) -> str:
 
 def _ways(recommendation: Recommendation) -> Iterator[str]:
     for way in recommendation.ways_to_fit:
-        yield f"It would fit with: {way.change}{_number(way)}."
-
-
-def _number(way: Way) -> str:
-    if way.number is None:
-        return ""
-    return f": {duration(way.number)}" if way.unit == "s" else f": {way.number:g} {way.unit}".rstrip()
+        yield f"It would fit with: {way.change}{'' if way.number is None else f': {amount(way.number, way.unit)}'}."
 
 
 def _sum(setup: Setup) -> Iterator[str]:
@@ -127,7 +121,7 @@ def _amount(name: str, value: float) -> str:
     if name.endswith("_s"):
         return f"{_words(name.removesuffix('_s'))} {duration(value)}"
     if name.endswith("_bytes"):
-        return f"{_words(name.removesuffix('_bytes'))} {value / 2**20:g} MiB"
+        return f"{_words(name.removesuffix('_bytes'))} {size(value)}"
     return f"{_words(name)} {value:g}"
 
 

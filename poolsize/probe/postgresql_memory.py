@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Final
 
 from poolsize import host
-from poolsize.datatypes import ConnectionMemory, Unread
+from poolsize.datatypes import ASSUMED_MEMORY, ConnectionMemory, Unread
 from poolsize.probe.measuring import SAMPLES_NEED_FREE, Run
 from poolsize.probe.postgresql_connect import Connector
-
-ASSUMED: Final = ConnectionMemory(
-    bytes=10_000_000,
-    origin="assumed",
-    source="a new connection takes up to 10 MB (PGConf.DE 2025, PostgreSQL Connections Memory Usage)",
-)
-"""Freund measures less than 2 MiB with huge pages (https://blog.anarazel.de/2020/10/07/), more without: the larger,
-since it is held against the server's memory."""
 
 
 def read_memory(run: Run, connector: Connector) -> None:
@@ -34,7 +25,7 @@ def read_memory(run: Run, connector: Connector) -> None:
             "This account may not read the memory of the server's processes.",
             "run the probe as the server's account or as root",
         )
-    run.learn(memory=ASSUMED)
+    run.learn(memory=ASSUMED_MEMORY["postgresql"])
     run.miss(Unread(name="memory", reason=hindrance[0], remedy=hindrance[1]))
 
 

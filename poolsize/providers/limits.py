@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
+
 from poolsize.choices import not_one_of
 from poolsize.datatypes import Database, DatabaseFacts, Finding, Layer, Origin, limits_of
 from poolsize.errors import UsageError
@@ -13,6 +15,7 @@ from poolsize.providers.provider import POSTGRESQL_RESERVED, POSTGRESQL_RESERVED
 from poolsize.providers.published import PROVIDERS
 from poolsize.providers.sizes import size_text
 
+_STATED: Final = "--reserved"
 RESERVED: Final[Mapping[str, tuple[int, str]]] = MappingProxyType(
     {
         "postgresql": (POSTGRESQL_RESERVED, POSTGRESQL_RESERVED_FOR),
@@ -36,7 +39,7 @@ def stated_facts(max_connections: int, *, dialect: str = "postgresql", reserved:
         Database(dialect=dialect),
         max_connections,
         default if reserved is None else reserved,
-        whom if reserved is None else "--reserved",
+        whom if reserved is None else _STATED,
         origin="stated",
         source=f"--max-connections {max_connections}",
     )
@@ -56,7 +59,7 @@ def provider_facts(name: str, *, memory_bytes: int | None = None, reserved: int 
         Database(dialect=provider.dialect, provider=name),
         provider.rule(memory),
         provider.reserved if reserved is None else reserved,
-        provider.reserved_for if reserved is None else "--reserved",
+        provider.reserved_for if reserved is None else _STATED,
         origin="assumed",
         source=f"estimate for {provider.title} with {size_text(memory)} after {provider.source} ({provider.as_of})",
         findings=(_estimate(provider, memory),),
@@ -108,14 +111,17 @@ def _facts(
         setting += f" - {reserved} reserved ({whom})"
     if reserved >= max_connections:
         raise UsageError(f"{setting} leaves no connection for an application; --reserved states another reserve.")
-    return DatabaseFacts(
-        database=database,
-        limits=limits_of(
-            (Layer(name="server", limit=max_connections - reserved, setting=setting),),
-            max_connections=max_connections,
-            reserved_connections=reserved,
-            origin=origin,
-            source=source,
-        ),
-        findings=findings,
+    limits = limits_of(
+        (Layer(name="server", limit=max_connections - reserved, setting=setting),),
+        max_connections=max_connections,
+        reserved_connections=reserved,
+        origin=origin,
+        source=source,
     )
+    is_stated = whom == _STATED
+    limits = msgspec.structs.replace(
+        limits,
+        reserved_origin="stated" if is_stated else "assumed",
+        reserved_source=whom or "default",
+    )
+    return DatabaseFacts(database=database, limits=limits, findings=findings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -21,6 +22,7 @@ SQLALCHEMY_TIMEOUT_S: Final = 30.0
 """SQLAlchemy's default pool_timeout (2.0 and 2.1, create_engine), assumed for present settings."""
 _NEVER: Final = 1e-12
 """A wait that one checkout in a trillion has is none."""
+_OBSTACLES: Final[Mapping[Verdict, str]] = {"fits": "", "does_not_fit": "too many", "misses_goal": "too slow"}
 _UNBOUNDED: Final[Verdict] = "does_not_fit"
 """No limit holds what has no bound."""
 
@@ -43,21 +45,32 @@ def neighbours(decision: Decision) -> tuple[Candidate, ...]:
 
 
 def _at(decision: Decision, label: str, capacity: int) -> Candidate:
-    choice = decision.choice if capacity == decision.capacity else None
-    return _candidate(decision, label, choice or decision.at(capacity))
+    """With the timeout of the answer, so that only the size differs."""
+    choice = decision.choice
+    if choice is None or capacity != choice.capacity:
+        choice = decision.at(capacity, timeout_s=choice.pool_timeout_s if choice else None)
+    return _candidate(decision, label, choice)
 
 
 def _candidate(decision: Decision, label: str, choice: Choice, note: str = "") -> Candidate:
     situation = decision.situation
     worst_case = situation.deployment.worst_case(choice.capacity)
+    verdict = decision.verdict_at(choice.capacity, worst_case)
     return Candidate(
         label=label,
         settings=settings_of(choice, situation),
         predicted=predicted_of(choice, decision.pool, situation),
         worst_case=worst_case,
-        verdict=decision.verdict_at(choice.capacity, worst_case),
+        verdict=verdict,
+        obstacle=_obstacle(decision, choice.capacity, verdict),
         note=note,
     )
+
+
+def _obstacle(decision: Decision, capacity: int, verdict: Verdict) -> str:
+    if decision.pool.nested_floor <= capacity < decision.pool.stalls_below and verdict != "fits":
+        return "can stall"
+    return _OBSTACLES[verdict]
 
 
 def alternatives(decision: Decision) -> tuple[Candidate, ...]:
@@ -82,13 +95,14 @@ def _as_worker(decision: Decision, name: str) -> Candidate:
         return Candidate(
             label=name,
             settings=settings,
-            predicted=Predicted(holds_up_to_per_s=most),
+            predicted=Predicted(holds_up_to_per_s=most, limited_by="threads"),
             worst_case=situation.deployment.worst_case(sources),
             verdict="misses_goal",
+            obstacle="threads full",
             note=error.message,
         )
-    candidate = _candidate(other, name, other.choice or other.at(other.needed), note=worker.title)
-    return msgspec.structs.replace(candidate, verdict=other.verdict)
+    # What it needs, also where that does not fit: what is left of it then would say nothing of the worker type.
+    return _candidate(other, name, other.at(other.needed), note=worker.title)
 
 
 def current(decision: Decision) -> Candidate | None:
@@ -104,17 +118,19 @@ def current(decision: Decision) -> Candidate | None:
     predicted = predicted_of(Choice(capacity, SQLALCHEMY_TIMEOUT_S, kept, wait), pool, situation)
     settings = Settings(pool_size=pool_size, max_overflow=overflow, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)
     if is_unlimited(present) and pool.ceiling is None:
-        worst, verdict = None, _UNBOUNDED
+        worst, verdict, obstacle = None, _UNBOUNDED, "no bound"
         predicted = msgspec.structs.replace(predicted, utilization=None, holds_up_to_per_s=None)
     else:  # unused capacity still counts in the worst case as it is written down
         worst = situation.deployment.worst_case(capacity if is_unlimited(present) else pool_size + overflow)
         verdict = decision.verdict_at(capacity, worst)
+        obstacle = _obstacle(decision, capacity, verdict)
     return Candidate(
         label="current",
         settings=settings,
         predicted=predicted,
         worst_case=worst,
         verdict=verdict,
+        obstacle=obstacle,
         note=_change(decision, settings),
     )
 

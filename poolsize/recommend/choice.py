@@ -53,9 +53,14 @@ def capacity_for(pool: PoolLoad, goal: ServiceLevel, *, near: int | None = None)
     return fewest(pool, lambda capacity: meets(pool, goal, capacity), near=near)
 
 
-def settle(pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int) -> Choice:
-    """Timeout and kept connections for a capacity; `connect_s` is what opening one costs."""
-    wait = _with_timeout(pool, goal, capacity)
+def settle(
+    pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int, *, timeout_s: float | None = None
+) -> Choice:
+    """Timeout (as given, or found) and kept connections for a capacity; `connect_s` is what opening one costs."""
+    if timeout_s is None:
+        wait = _with_timeout(pool, goal, capacity)
+    else:
+        wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s)
     opens_per_s = openings(pool.load, pool.hold, capacity, wait)
     pool_size = _worth_keeping(goal, connect_s, capacity, wait, opens_per_s)
     return Choice(capacity, wait.timeout_s, pool_size, replace(wait, opens_per_s=opens_per_s(pool_size)))

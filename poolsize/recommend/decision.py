@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from poolsize.datatypes import Layer, LimitCheck, Predicted, Settings, Verdict
 from poolsize.recommend.choice import Choice, capacity_for, holds_up_to, meets, settle
@@ -35,9 +36,9 @@ class Decision:
         only to see whether another is the same."""
         return self.at(self.capacity) if self.capacity is not None else None
 
-    def at(self, capacity: int) -> Choice:
-        """Any capacity, settled."""
-        return settle(self.pool, self.situation.goal, self.situation.connect_s.value, capacity)
+    def at(self, capacity: int, *, timeout_s: float | None = None) -> Choice:
+        """Any capacity, settled; with that timeout, or its own."""
+        return settle(self.pool, self.situation.goal, self.situation.connect_s.value, capacity, timeout_s=timeout_s)
 
     def verdict_at(self, capacity: int, worst_case: int) -> Verdict:
         """Of another capacity, which takes so many connections in the worst case."""
@@ -78,12 +79,20 @@ def decide(situation: Situation, *, near: int | None = None) -> Decision:
     room = most_that_fit(layers, situation.deployment)
     needed = capacity_for(pool, situation.goal, near=near)
     fits = room is None or needed <= room
-    capacity = needed if fits else (room or None)
+    capacity = needed if fits else (_best_within(pool, situation, room) if room else None)
     fixed = (*pooler_checks(situation), *writer_checks(situation))
     # Nobody stated an assumed workload, so that there only no room at all is a no.
     within_limits = capacity is not None if situation.only_assumed else fits
     verdict = _verdict(situation, fixed, is_met=True, within_limits=within_limits)
     return Decision(situation, pool, layers, needed, capacity, fixed, verdict)
+
+
+def _best_within(pool: PoolLoad, situation: Situation, room: int) -> int:
+    """As many as fit. Where so few can stall whatever their number, no more than are waited for by the load itself:
+    what prevents the stall is another remedy, which needs no more."""
+    if room >= pool.stalls_below:
+        return room
+    return min(room, capacity_for(pool.without_stall(), situation.goal))
 
 
 def _verdict(situation: Situation, fixed: tuple[LimitCheck, ...], *, is_met: bool, within_limits: bool) -> Verdict:
@@ -113,10 +122,12 @@ def predicted_of(choice: Choice, pool: PoolLoad, situation: Situation, *, pools:
     """
     deployment = situation.deployment
     pools = deployment.steady_pools / deployment.skew if pools is None else pools
-    up_to = holds_up_to(pool, situation.goal, choice.capacity) * pools
+    # A pool that can stall is judged by what it makes requests wait for while it does not.
+    up_to = holds_up_to(pool.without_stall(), situation.goal, choice.capacity) * pools
+    limited_by: Literal["goal", "threads"] = "threads" if choice.capacity == pool.ceiling else "goal"
     wait = choice.wait
     if situation.assumed_workload:
-        return Predicted(holds_up_to_per_s=up_to, method=wait.method)
+        return Predicted(holds_up_to_per_s=up_to, limited_by=limited_by, method=wait.method)
     return Predicted(
         utilization=wait.utilization,
         wait_probability=wait.wait_probability,
@@ -127,5 +138,6 @@ def predicted_of(choice: Choice, pool: PoolLoad, situation: Situation, *, pools:
         timeout_probability=wait.timeout_probability,
         opens_per_s=wait.opens_per_s,
         holds_up_to_per_s=up_to,
+        limited_by=limited_by,
         method=wait.method,
     )

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from poolsize._version import __version__
-from poolsize.datatypes import DatabaseFacts, Recommendation, Request
+from poolsize.datatypes import DatabaseFacts, Recommendation, Request, ScopeComparison, Verdict
 from poolsize.providers import stated_facts
 from poolsize.recommend.candidates import alternatives, current, neighbours
 from poolsize.recommend.decision import Decision, decide, predicted_of
@@ -23,7 +23,6 @@ from poolsize.recommend.workings import workings_of
 
 _DEFAULT_CONNECTIONS: Final = 100
 """max_connections of a PostgreSQL as it is installed (initdb writes it), and of most managed ones at least."""
-_NEXT: Final = ("poolsize export sqlalchemy",)
 
 
 def recommendation(request: Request, facts: DatabaseFacts | None) -> Recommendation:
@@ -69,5 +68,12 @@ def _document(decision: Decision) -> Recommendation:
         memory_bytes=worst_case_bytes(decision),
         workings=workings_of(decision),
         assumed_workload=situation.assumed_workload,
-        next=_NEXT,
+        next=_next(decision.verdict, scope),
     )
+
+
+def _next(verdict: Verdict, scope: ScopeComparison | None) -> tuple[str, ...]:
+    """What to write: the pooler's side where that is the answer, nothing where there is none."""
+    if scope is not None and scope.recommended == "shared":
+        return ("poolsize export pgbouncer",)
+    return ("poolsize export sqlalchemy",) if verdict == "fits" else ()

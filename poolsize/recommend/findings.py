@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from poolsize.datatypes import Finding, SessionGroup, Severity
@@ -11,6 +10,7 @@ from poolsize.queueing import Closed
 from poolsize.recommend.candidates import is_unlimited
 from poolsize.recommend.choice import capacity_for
 from poolsize.recommend.decision import Decision
+from poolsize.recommend.limits import shares_server_connections
 from poolsize.recommend.pool_load import nested_floor
 from poolsize.recommend.shared import shared_pool
 from poolsize.units import duration, plural
@@ -29,6 +29,7 @@ def findings_of(decision: Decision) -> tuple[Finding, ...]:
         *_no_bound(decision),
         *_idle_in_transaction(decision),
         *_needs_thread(decision),
+        *_unread_limits(decision),
         *_present_settings(decision),
         *_assumed_need(decision),
         *_nested(decision),
@@ -50,9 +51,14 @@ def _no_bound(decision: Decision) -> Iterator[Finding]:
             severity="blocking",
             message=f"Requests hold {held} connections at once and nothing bounds how many requests run: any pool can "
             "fill with requests that hold one and wait for the next, for good.",
-            remedy=f"Let a limiter in front of the pool admit at most (capacity - 1) / {held - 1} requests at a time, "
+            remedy=f"Let a limiter in front of the pool admit at most {_admitted(decision, held)} requests at a time, "
             "or take one connection per request.",
         )
+
+
+def _admitted(decision: Decision, held: int) -> int:
+    """Requests at once with which one of them always has all its connections."""
+    return max(((decision.capacity or decision.needed) - 1) // (held - 1), 1)
 
 
 def _nested(decision: Decision) -> Iterator[Finding]:
@@ -97,8 +103,7 @@ def _needs_thread(decision: Decision) -> Iterator[Finding]:
     threads, ceiling = deployment.threads, decision.pool.ceiling
     if not worker.release_needs_thread or threads is None or ceiling is None:
         return
-    unhindered = replace(decision.pool, floor=nested_floor(threads, deployment.checkouts_per_request))
-    small = capacity_for(unhindered, decision.situation.goal)
+    small = capacity_for(decision.pool.without_stall(), decision.situation.goal)
     yield Finding(
         code="PS303",
         severity="warning" if decision.verdict == "fits" else "blocking",
@@ -107,8 +112,32 @@ def _needs_thread(decision: Decision) -> Iterator[Finding]:
         "for that: everything stalls until pool_timeout. Fewer connections than threads make it sooner.",
         remedy=f"One connection for each thread (worst case {deployment.worst_case(ceiling)}) makes it rare; what "
         f"prevents it, and needs only {small} connections (worst case {deployment.worst_case(small)}), is "
-        f"{worker.release_remedy}.",
+        f"{worker.release_remedy_for(small)}.",
     )
+
+
+def _unread_limits(decision: Decision) -> Iterator[Finding]:
+    """What nobody held the answer against, since the probe could not read it."""
+    situation, deployment = decision.situation, decision.situation.deployment
+    if shares_server_connections(situation) and not decision.layers:
+        needed = capacity_for(shared_pool(situation), situation.goal)
+        yield Finding(
+            code="PS513",
+            severity="warning",
+            message="The pooler's own limits could not be read, so the answer was not held against them: it needs a "
+            f"default_pool_size of at least {needed} and a max_client_conn of at least "
+            f"{deployment.worst_case(decision.summed)}.",
+            remedy="Compare them with pgbouncer.ini, or let this user read the console (stats_users).",
+        )
+    for entry in situation.facts.unread:
+        if entry.name.startswith("limits"):
+            yield Finding(
+                code="PS103",
+                severity="warning",
+                message=f"A limit could not be read, and the answer was not held against it: {entry.name}. "
+                f"{entry.reason}",
+                remedy=entry.remedy,
+            )
 
 
 def _present_settings(decision: Decision) -> Iterator[Finding]:

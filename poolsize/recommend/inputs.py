@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poolsize.datatypes import Quantity
+from poolsize.datatypes import Layer, Quantity
 from poolsize.recommend.limits import SERVER_LAYER, layers_of
 from poolsize.recommend.memory import connection_memory
 from poolsize.recommend.pool_load import total_rate_per_s
@@ -85,16 +85,25 @@ def _limits(situation: Situation) -> dict[str, Quantity]:
     if limits is None:
         return {}
     found = {}
-    for name in ("max_connections", "reserved_connections"):
-        value = getattr(limits, name)
-        if value is not None:
-            found[name] = Quantity(value=value, origin=limits.origin, source=limits.source)
+    if limits.max_connections is not None:
+        found["max_connections"] = Quantity(value=limits.max_connections, origin=limits.origin, source=limits.source)
+    if limits.reserved_connections is not None:
+        found["reserved_connections"] = Quantity(
+            value=limits.reserved_connections,
+            origin=limits.reserved_origin or limits.origin,
+            source=limits.reserved_source or limits.source,
+        )
     server = next((layer for layer in layers_of(situation) if layer.name == SERVER_LAYER), None)
     if server is not None:
         seen = situation.least_others.origin != "stated" and (server.others or 0) > situation.least_others.value
         found["others"] = (
-            Quantity(value=server.others or 0, origin=limits.origin, source=limits.source)
+            Quantity(value=server.others or 0, origin=limits.origin, source=_seen(server, limits.source))
             if seen
             else situation.least_others
         )
     return found
+
+
+def _seen(layer: Layer, source: str) -> str:
+    """The probe that saw so many, where it was an earlier one."""
+    return f"{source}; the most were seen at {layer.others_at}" if layer.others_at else source

@@ -10,6 +10,8 @@ from poolsize.datatypes import Deployment, Workload
 from poolsize.errors import WorkloadError
 from poolsize.queueing import Closed, Hold, Load, Open
 
+_ROUNDING: Final = 1e-9
+"""So that a whole number of processes that are all busy, which is too few, is not taken for one fewer."""
 _MOST_CONNECTIONS: Final = 262_143
 """The largest max_connections of any server here: PostgreSQL's (18, guc_parameters.dat and MAX_BACKENDS)."""
 
@@ -20,10 +22,18 @@ class PoolLoad:
 
     load: Load
     hold: Hold
-    floor: int
-    """The least capacity at which requests cannot block each other."""
+    nested_floor: int
+    """The least capacity at which requests that hold a connection and wait for another cannot block each other."""
     ceiling: int | None
     """The most connections that its threads can hold at once; None: no bound."""
+    stalls_below: int = 0
+    """The capacity below which the threads can all wait in the pool while finished requests need one to give their
+    connections back."""
+
+    @property
+    def floor(self) -> int:
+        """The least capacity at which requests cannot keep each other from going on."""
+        return max(self.nested_floor, self.stalls_below)
 
     @property
     def rate_per_s(self) -> float:
@@ -36,6 +46,10 @@ class PoolLoad:
     def erlangs(self) -> float:
         """Connections held on average while nobody waits."""
         return self.rate_per_s * self.hold.mean_s
+
+    def without_stall(self) -> PoolLoad:
+        """The same where something else keeps finished requests from having to wait for a thread."""
+        return replace(self, stalls_below=0)
 
     def at_rate(self, rate_per_s: float) -> PoolLoad:
         """The same threads and holds under another rate, > 0 and below what the threads can make."""
@@ -65,7 +79,7 @@ def pool_load(workload: Workload, deployment: Deployment) -> PoolLoad:
     hold = hold_of(workload)
     _check_size(rate, hold)
     if deployment.threads is None:
-        return PoolLoad(Open(per_pool), hold, floor=1, ceiling=None)
+        return PoolLoad(Open(per_pool), hold, nested_floor=1, ceiling=None)
     return _threads(per_pool, hold, deployment, deployment.threads)
 
 
@@ -95,15 +109,16 @@ def _threads(rate_per_s: float, hold: Hold, deployment: Deployment, threads: int
     think = sources / rate_per_s - hold.mean_s
     if think <= 0:
         raise _too_few_threads(rate_per_s, hold, deployment, threads)
-    # Where a finished request needs a thread to give its connection back, fewer connections than threads can stall.
-    floor = sources if deployment.release_needs_thread else nested_floor(threads, deployment.checkouts_per_request)
-    return PoolLoad(Closed(sources, think), hold, floor, sources)
+    nested = nested_floor(threads, deployment.checkouts_per_request)
+    stalls_below = sources if deployment.release_needs_thread else 0
+    return PoolLoad(Closed(sources, think), hold, nested, sources, stalls_below)
 
 
 def _too_few_threads(rate_per_s: float, hold: Hold, deployment: Deployment, threads: int) -> WorkloadError:
     held = deployment.checkouts_per_request
     sources = threads * held
-    needed = math.floor(rate_per_s * hold.mean_s / sources * deployment.processes) + 1
+    busy = rate_per_s * hold.mean_s / sources * deployment.processes
+    needed = math.floor(busy * (1.0 + _ROUNDING)) + 1
     busiest = " in the busiest process" if deployment.skew > 1 else ""
     subject = "One thread that holds" if threads == 1 else f"{threads} threads that hold"
     what = "a connection" if held == 1 else f"{held} connections"

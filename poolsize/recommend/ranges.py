@@ -20,6 +20,9 @@ _PRECISION: Final = 1.01
 _FARTHEST: Final = math.log(16.0, _PRECISION)
 """In such steps. No bound is looked for beyond sixteen times an input: a load that grew so far is another service."""
 
+_WITHIN: Final = (0.25, 0.5, 0.75)
+"""Where a range is looked at again, as shares of it."""
+
 
 @dataclass(frozen=True)
 class _Input:
@@ -101,11 +104,19 @@ def _bound(decision: Decision, one: _Input, way: int) -> float | None:
             return False
 
     near, far = 0.0, 1.0
-    while same(far):
-        if far == _FARTHEST:
-            return None
+    while far < _FARTHEST and same(far):
         near, far = far, min(2 * far, _FARTHEST)
+    end = _FARTHEST if same(_FARTHEST) else _last(same, near, far)
+    # The steps grow, so that another answer between two of them may have been passed over.
+    gap = next((share * end for share in _WITHIN if not same(share * end)), None)
+    if gap is not None:
+        end = _last(same, 0.0, gap)
+    return None if end == _FARTHEST else float(one.value * _PRECISION ** (way * end))
+
+
+def _last(same: Callable[[float], bool], near: float, far: float) -> float:
+    """The last step of which it holds, between `near`, of which it does, and `far`, of which it does not."""
     while far - near > 1.0:
         middle = (near + far) / 2
         near, far = (middle, far) if same(middle) else (near, middle)
-    return float(one.value * _PRECISION ** (way * near))
+    return near

@@ -38,7 +38,7 @@ def compare_scopes(decision: Decision) -> ScopeComparison | None:
     room = min((layer.available for layer in decision.layers), default=None)
     pooler = _pooler(decision, shared, room)
     connections = pooler.default_pool_size + pooler.reserve_pool_size
-    recommended, reason = _which(decision, shared.capacity, room)
+    recommended, reason = _which(decision, connections, room)
     return ScopeComparison(
         recommended=recommended,
         reason=reason,

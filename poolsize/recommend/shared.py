@@ -16,7 +16,7 @@ def shared_pool(situation: Situation) -> PoolLoad:
     rate = total_rate_per_s(workload, deployment)
     hold = hold_of(workload)
     if deployment.threads is None:
-        return PoolLoad(Open(rate), hold, floor=1, ceiling=None)
+        return PoolLoad(Open(rate), hold, nested_floor=1, ceiling=None)
     # A thread may hold connections of each of its process's pools, and all of those lead here.
     threads = deployment.steady_pools * deployment.threads
     sources = threads * deployment.checkouts_per_request

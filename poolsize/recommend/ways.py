@@ -8,6 +8,7 @@ import msgspec
 
 from poolsize.datatypes import Request, ScopeComparison, Way
 from poolsize.errors import PoolsizeError
+from poolsize.recommend.choice import capacity_for
 from poolsize.recommend.decision import Decision, decide
 from poolsize.recommend.limits import WRITER_LAYER, counts_clients, most_that_fit
 from poolsize.recommend.memory import connection_memory
@@ -27,7 +28,21 @@ def ways_to_fit(decision: Decision, scope: ScopeComparison | None) -> tuple[Way,
         return ()
     if any(check.name == WRITER_LAYER and check.margin < 0 for check in decision.fixed_checks):
         return _for_one_writer(decision)
-    return (*_pooler(scope), *_hold(decision), *_processes(decision), *_slots(decision))
+    return (*_unstalled(decision), *_pooler(scope), *_hold(decision), *_processes(decision), *_slots(decision))
+
+
+def _unstalled(decision: Decision) -> tuple[Way, ...]:
+    """Where finished requests may have to wait for a thread: what prevents it lets the pool be as small as the load
+    wants."""
+    pool = decision.pool.without_stall()
+    if pool.floor == decision.pool.floor:
+        return ()
+    small = capacity_for(pool, decision.situation.goal)
+    worst_case = decision.situation.deployment.worst_case(small)
+    if any(layer.available < worst_case for layer in decision.layers):
+        return ()
+    remedy = decision.situation.worker.release_remedy_for(small)
+    return (Way(change=f"a pool of {small}, with {remedy}; worst case", number=worst_case, unit="connections"),)
 
 
 def _for_one_writer(decision: Decision) -> tuple[Way, ...]:

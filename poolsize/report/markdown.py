@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolsize.datatypes import Recommendation
-from poolsize.report.recommendation import (
-    origin_line,
-    predicted_lines,
-    settings_line,
-    sum_line,
-    verdict_line,
-    way_number,
-)
+from poolsize.report.words import origin_line, predicted_lines, settings_line, sum_line, verdict_line, way_line
 
 
 def markdown(answer: Recommendation) -> str:
@@ -50,7 +43,7 @@ def _verdict(answer: Recommendation) -> Iterator[str]:
         yield ""
         yield "It would fit with one of:"
         yield ""
-        yield from (f"- {way.change}{way_number(way.number, way.unit)}" for way in answer.ways_to_fit)
+        yield from (f"- {way_line(way)}" for way in answer.ways_to_fit)
 
 
 def _candidates(answer: Recommendation) -> Iterator[str]:

@@ -110,19 +110,16 @@ def _limits(limits: Limits, *, dialect: str) -> Iterator[RenderableType]:
         yield from (Text(f"{layer.setting}, and any number read.") for layer in limits.layers)
         return
     if limits.available_connections is not None:
-        available = limits.available_connections
+        available, free = limits.available_connections, limits.free_connections
+        now = "" if free is None else f", {free} free now"
         yield Text(
-            f"{plural(available, 'connection')} {'is' if available == 1 else 'are'} available to this service, "
-            f"{limits.free_connections} free now"
+            f"{plural(available, 'connection')} {'is' if available == 1 else 'are'} available to this service{now}"
         )
     width = max((len(layer.name) for layer in limits.layers), default=0)
     yield Text(f"  {'layer':{width}}  limit  others  available   used   free", style="dim")
     for layer in limits.layers:
-        others = "?" if layer.others is None else str(layer.others)
-        used = "?" if layer.used is None else str(layer.used)
-        yield Text(
-            f"  {layer.name:{width}}  {layer.limit:>5}  {others:>6}  {layer.available:>9}  {used:>5}  {layer.free:>5}"
-        )
+        others, used, free = ("?" if count is None else str(count) for count in (layer.others, layer.used, layer.free))
+        yield Text(f"  {layer.name:{width}}  {layer.limit:>5}  {others:>6}  {layer.available:>9}  {used:>5}  {free:>5}")
         yield Padding(Text(layer.setting, style="dim"), (0, 0, 0, width + 4))
 
 

@@ -68,8 +68,8 @@ FASTAPI_SYNC: Final = WorkerType(
     # connections and t thread tokens the pool stalls until pool_timeout from n = c + t on, and not at c + t - 1
     # (c, t = 40, 40; 5, 40; 5, 5). Neither scope="function" nor fewer tokens mend that; the two below do. A route that
     # returns a Response, which needs no validation, does not stall.
-    release_remedy="Depends(get_session, max_concurrency=N) with N at most the pool's capacity (FastAPI 0.163 or "
-    "later), or commit or close the session in the route before it returns",
+    release_remedy="Depends(get_session, max_concurrency=N) (FastAPI 0.163 or later), or the session committed or "
+    "closed in the route before it returns",
 )
 
 FRAMEWORKS: Final = (DJANGO_WSGI, DJANGO_ASGI, FLASK, FASTAPI_SYNC)

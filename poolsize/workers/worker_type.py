@@ -35,7 +35,7 @@ class WorkerType(Value, frozen=True):
     there at once, those that wait in the pool have every thread and the finished ones cannot release, so that all
     stand still until pool_timeout."""
     release_remedy: str = ""
-    """What prevents that, with N in it; empty where it can't happen."""
+    """What prevents that, with `=N` in it, N at most the pool's capacity; empty where it can't happen."""
     pool_advice: str = ""
     """What this type makes of a pool, where that is not what people expect."""
     fork_note: str = ""
@@ -46,3 +46,7 @@ class WorkerType(Value, frozen=True):
         if self.threads is None or not self.threads_shared:
             return self.threads
         return max(self.threads // processes, 1)
+
+    def release_remedy_for(self, capacity: int) -> str:
+        """`release_remedy` for a pool of `capacity` >= 1 connections; empty where there is nothing to prevent."""
+        return self.release_remedy.replace("=N", f"={capacity}")

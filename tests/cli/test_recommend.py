@@ -30,7 +30,7 @@ def test_the_first_three_lines_say_the_settings_the_sum_and_the_origins(poolsize
     lines = done.out.splitlines()
     assert re.fullmatch(r"pool_size=3 max_overflow=0 pool_timeout=1 pool_recycle=\d+ pool_pre_ping=True", lines[0])
     assert lines[1] == "Worst case 1 instance × 4 processes × 1 pool × 3 = 12 of 94 (server 97 - 3 others)"
-    assert lines[2].startswith("Stated: 80 checkouts/s, hold 20 ms. Assumed: 8 threads, skew 1")
+    assert lines[2].startswith("Stated: 80 checkouts/s, hold 20 ms. Assumed: threads 8, skew 1")
     assert lines[2].endswith("Limits: --max-connections 100.")
     assert [line.split()[0] for line in lines[5:8]] == ["c", "gthread", "c"]
     assert lines[-1] == "Next: poolsize export sqlalchemy, or --explain for how it follows"

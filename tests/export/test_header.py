@@ -79,7 +79,7 @@ def test_each_unit_is_written_as_people_write_it() -> None:
     values = {"p99_wait_s": 0.0125, "request_timeout_s": 30, "memory_bytes": 3 * 2**20, "max_timeouts": 1e-6, "skew": 1}
     inputs = {name: Quantity(value=value, origin="measured") for name, value in values.items()}
     assert comment(inputs=inputs)[-2] == (
-        "# Measured: p99 wait 12.5 ms, request timeout 30 s, memory 3 MiB, max timeouts 1e-06, skew 1."
+        "# Measured: p99 wait 12.5 ms, request timeout 30 s, memory 3 MB, max timeouts 1e-06, skew 1."
     )
 
 

@@ -201,7 +201,7 @@ def test_from_an_assumed_workload_no_wait_is_told() -> None:
     told += [row.predicted for row in (*answer.neighbours, *answer.alternatives)]
     for predicted in told:
         told_fields = {name for name in predicted.__struct_fields__ if getattr(predicted, name) is not None}
-        assert told_fields == {"holds_up_to_per_s", "method"}
+        assert told_fields == {"holds_up_to_per_s", "limited_by", "method"}
         assert predicted.holds_up_to_per_s is not None
         assert predicted.holds_up_to_per_s > 0
 

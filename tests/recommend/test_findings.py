@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from poolsize.datatypes import Database, DatabaseFacts, Finding, Layer, SessionGroup, limits_of
+from poolsize.datatypes import Database, DatabaseFacts, Finding, Layer, SessionGroup, Unread, limits_of
 from poolsize.providers import stated_facts
-from tests.recommend.asked import answered, capacity, codes, decided, facts_of, finding
+from tests.recommend.asked import answered, behind_pgbouncer, capacity, codes, decided, facts_of, finding
 
 LOAD: dict[str, Any] = {"workers": 4, "rate_per_s": 200, "hold_s": 0.02}
 
@@ -69,7 +69,7 @@ def test_nested_checkouts_without_a_bound_on_requests_need_a_limiter() -> None:
     answer = answered(worker_type="uvicorn", checkouts_per_request=3, rate_per_s=20, hold_s=0.02)
     found = finding(answer, "PS203")
     assert (found.severity, answer.is_no) == ("blocking", True)
-    assert "(capacity - 1) / 2 requests" in found.remedy
+    assert f"admit at most {(capacity(answer) - 1) // 2} requests" in found.remedy or capacity(answer) < 3
     bounded = answered(worker_type="uvicorn", threads=10, checkouts_per_request=3, rate_per_s=20, hold_s=0.02)
     assert "PS203" not in codes(bounded)
     assert capacity(bounded) >= 21
@@ -102,7 +102,31 @@ def test_where_a_release_needs_a_thread_each_thread_has_a_connection() -> None:
 def test_where_a_connection_for_each_thread_does_not_fit_that_is_a_no() -> None:
     answer = answered(stated_facts(60), workers=2, worker_type="fastapi-sync", rate_per_s=100, hold_s=0.02)
     assert (answer.verdict, finding(answer, "PS303").severity) == ("does_not_fit", "blocking")
-    assert capacity(answer) == 27
+    assert capacity(answer) < 27, "all that fit would stall too: as few as the load wants, with what prevents it"
+    first = answer.ways_to_fit[0]
+    assert f"max_concurrency={capacity(answer)}" in first.change
+    assert first.number == 2 * capacity(answer)
+    assert {row.obstacle for row in answer.neighbours} == {"can stall", "too many"}
+    assert all(row.predicted.holds_up_to_per_s for row in answer.neighbours)
+
+
+def test_limits_of_a_pooler_that_nobody_could_read_are_told_as_what_they_must_be() -> None:
+    facts = behind_pgbouncer(Layer(name="server", limit=37))
+    answer = answered(facts, workers=4, rate_per_s=300, hold_s=0.02)
+    found = finding(answer, "PS513")
+    assert f"max_client_conn of at least {answer.worst_case}" in found.message
+    shared = next(check.demand for check in answer.limits if check.name == "server")
+    assert f"default_pool_size of at least {shared:g}" in found.message
+    read = behind_pgbouncer(Layer(name="server", limit=37), Layer(name="pooler client side", limit=100))
+    assert "PS513" not in codes(answered(read, workers=4, rate_per_s=300, hold_s=0.02))
+
+
+def test_a_limit_that_could_not_be_read_is_told() -> None:
+    unread = (Unread(name="limits.layers.role", reason="The server says: permission denied.", remedy="GRANT it"),)
+    facts = facts_of(Layer(name="server", limit=97), unread=unread)
+    found = finding(answered(facts, rate_per_s=20, hold_s=0.02), "PS103")
+    assert "limits.layers.role" in found.message
+    assert found.remedy == "GRANT it"
 
 
 def test_the_spread_of_holds_is_named_where_the_model_does_not_follow_it() -> None:

@@ -28,7 +28,8 @@ FITS = """\
 
 Worst case (3 + 1) instances × 4 processes × 1 pool × 3 = 48 of 94 (server 97 - 3 others)
 
-Stated: 300 checkouts/s, hold 20 ms. Assumed: 8 threads, skew 1, connect 20 ms. Limits: --max-connections 100.
+Stated: 300 checkouts/s, hold 20 ms. Assumed: threads 8, skew 1, connect 20 ms, goal p99 10 ms. Limits: \
+--max-connections 100.
 
 Now: `pool_size=5 max_overflow=10 pool_timeout=30 pool_pre_ping=False`, worst case 240, does not fit.
 Changes: pool_size 5 -> 3, max_overflow 10 -> 0, pool_timeout 30 s -> 1 s.
@@ -66,7 +67,7 @@ Changes: pool_size 5 -> 3, max_overflow 10 -> 0, pool_timeout 30 s -> 1 s.
 | `connection_memory_bytes` | 5.24288e+06 | assumed | between a fresh PostgreSQL back end, 1.5 MB private, and one \
 that has worked, 11 MB |
 | `max_connections` | 100 | stated | --max-connections 100 |
-| `reserved_connections` | 3 | stated | --max-connections 100 |
+| `reserved_connections` | 3 | assumed | superusers, PostgreSQL's default |
 | `others` | 3 | assumed | at least 3 |
 
 ### Caveats

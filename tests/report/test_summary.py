@@ -11,7 +11,8 @@ from rich.console import Console, RenderableType
 from poolsize.datatypes import Database, DatabaseFacts, Layer, Recommendation, Request, SessionGroup, limits_of
 from poolsize.providers import provider_facts, stated_facts
 from poolsize.recommend import recommend
-from poolsize.report.recommendation import explanation, summary
+from poolsize.report.explanation import explanation
+from poolsize.report.summary import summary
 
 
 def shown(renderable: RenderableType, width: int = 80) -> list[str]:
@@ -52,7 +53,8 @@ def test_the_first_line_is_the_settings_the_second_the_sum_the_third_the_origins
     assert lines[:3] == [
         "pool_size=3 max_overflow=0 pool_timeout=1 pool_recycle=1800 pool_pre_ping=True",
         "Worst case 1 instance × 4 processes × 1 pool × 3 = 12 of 94 (server 97 - 3 others)",
-        "Stated: 80 checkouts/s, hold 20 ms. Assumed: 8 threads, skew 1, connect 20 ms. Limits: --max-connections 100.",
+        "Stated: 80 checkouts/s, hold 20 ms. Assumed: threads 8, skew 1, connect 20 ms, goal p99 10 ms. "
+        "Limits: --max-connections 100.",
     ]
 
 
