@@ -45,9 +45,8 @@ def main() -> int:
     arguments = parser.parse_args()
     for groups, usl in FLEETS:
         _compare(groups[0], usl, arguments.arrivals, arguments.runs)
-    print(
-        f"\n20 pools, 0.55/s and 1 s each, timeout 1 s, alpha 0.02, beta 0.001; {BURST[1]:g} times as much for {BURST[0]:g} s"
-    )
+    print("\n20 pools of 0.55/s with holds and a timeout of 1 s, alpha 0.02, beta 0.001, after a burst of")
+    print(f"{BURST[1]:g} times as many arrivals for {BURST[0]:g} s")
     for capacity in (3, 4, 5, 6, 7, 10):
         _burst(Pools(20, Open(0.55), Hold(1.0), capacity, 1.0), Usl(0.02, 0.001), arguments.runs)
     return 0
@@ -66,9 +65,8 @@ def _compare(group: Pools, usl: Usl, arrivals: int, runs: int) -> None:
         simulation.forget()
         run = simulation.run(seconds)
         counted.append((run.wait_probability[0], run.timeout_probability[0], run.mean_wait_s[0]))
-    print(
-        f"\n{group.count} x {group.capacity}, {group.load}, timeout {group.timeout_s:g} s, {usl}: {spent_s * 1e3:.0f} ms"
-    )
+    print(f"\n{group.count} x {group.capacity}, {group.load}, timeout {group.timeout_s:g} s, {usl}: ", end="")
+    print(f"{spent_s * 1e3:.0f} ms")
     for i, name in enumerate(("wait_probability", "timeout_probability", "mean_wait_s")):
         values = [one[i] for one in counted]
         error = statistics.stdev(values) / math.sqrt(runs)
@@ -94,11 +92,10 @@ def _burst(group: Pools, usl: Usl, runs: int) -> None:
     if found.tips_at is None or found.collapses_after_s is None:
         print()
         return
-    tipped = [_tips_after(group, usl, found.tips_at, seed) for seed in range(4 * runs)]
+    tipped = [_tips_after(group, usl, found.tips_at, seed) for seed in range(20 * runs)]
     error = statistics.stdev(tipped) / math.sqrt(len(tipped))
-    print(
-        f"; tips by itself after {found.collapses_after_s:.0f} s, {statistics.fmean(tipped):.0f} +- {error:.0f} simulated"
-    )
+    print(f"; tips by itself after {found.collapses_after_s:.0f} s,", end="")
+    print(f" {statistics.fmean(tipped):.0f} +- {error:.0f} simulated")
 
 
 def _tips_after(group: Pools, usl: Usl, tips_at: int, seed: int) -> float:

@@ -68,8 +68,9 @@ def _row(
         found.wait.timeout_probability / counted,
     ]
     print(
-        f"{capacity:2} {timeout_s:8g} {period_s:7g} {found.burst_s:12.2f} {pool.memory_s(levels):16.2f} {counted:10.5f} "
-        f"{ratios[0]:10.2f} {ratios[1]:13.2f} {ratios[2]:7.2f}{'*' if found.needs_simulation else ' '} {found.method}"
+        f"{capacity:2} {timeout_s:8g} {period_s:7g} {found.burst_s:12.2f} {pool.memory_s(levels):16.2f} "
+        f"{counted:10.5f} {ratios[0]:10.2f} {ratios[1]:13.2f} {ratios[2]:7.2f}"
+        f"{'*' if found.needs_simulation else ' '} {found.method}"
     )
     return found.needs_simulation, ratios[2]
 

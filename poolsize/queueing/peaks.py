@@ -18,11 +18,11 @@ from poolsize.queueing.wait import Wait
 Method = Literal["pointwise", "offered load", "peakedness"]
 
 SLOW: Final = 10.0
-"""A rate that stays for ten times as long as the pool remembers is pointwise right within an eighth, simulated with
-sinusoidal rates, timeouts of 0.2 to 4 holds and 2 to 50 connections."""
+"""A rate that stays for ten times as long as the pool remembers: pointwise within 14 % of P(timeout) as simulated, for
+sinusoidal rates on 2 to 50 connections with timeouts of 0.2 to 4 holds (benchmarks/peaks.py)."""
 SHORT_MEMORY: Final = 0.5
-"""With a queue that remembers no more than half a hold, what is held is all that counts: within a tenth, in the same
-simulations. At a whole hold there are up to 1.7 times as many timeouts as simulated, at four holds 20 times."""
+"""A queue that remembers no more than half a hold: by the offered load within 9 %, in the same simulations. At a whole
+hold it has up to twice as many timeouts as simulated, at five 25 times."""
 QUICK: Final = 0.1
 """Bursts that are over in a tenth of a hold are held together: only how many come together matters."""
 _LEAST: Final = 1e-300
