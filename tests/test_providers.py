@@ -38,7 +38,7 @@ def test_a_stated_setting_is_a_limit_less_postgresqls_reserve() -> None:
             reserved_connections=3,
             usable_connections=97,
             available_connections=97,
-            free_connections=97,
+            free_connections=None,
             layers=(Layer(name="server", limit=97, setting=setting),),
             origin="stated",
             reserved_origin="assumed",
@@ -142,7 +142,7 @@ def test_the_whole_facts_of_a_provider() -> None:
             reserved_connections=15,
             usable_connections=844,
             available_connections=844,
-            free_connections=844,
+            free_connections=None,
             layers=(
                 Layer(
                     name="server",

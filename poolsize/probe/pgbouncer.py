@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from poolsize.datatypes import Finding, Pooler, Unread, limits_of
+from poolsize.datatypes import Finding, Limits, Pooler, Unread, limits_of, with_layers
 from poolsize.errors import DatabaseError
 from poolsize.probe.measuring import Run
 from poolsize.probe.pgbouncer_limits import Console, Pair, layers, pool_mode, settings
@@ -69,15 +69,8 @@ def ask_pooler(run: Run, connector: Connector, signs: tuple[str, ...], announced
     if console is None:
         run.miss(_unread(found, pair.user, refusal))
         return
-    limits = run.facts.limits
-    run.learn(
-        limits=limits_of(
-            (limits.layers if limits else ()) + layers(console, pair),
-            max_connections=limits.max_connections if limits else None,
-            reserved_connections=limits.reserved_connections if limits else None,
-            source=limits.source if limits else "",
-        )
-    )
+    limits = run.facts.limits or Limits()
+    run.learn(limits=with_layers(limits, limits.layers + layers(console, pair)))
 
 
 def console_is_no_database(run: Run, connector: Connector, session: Session) -> DatabaseError:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from poolsize.datatypes import Layer
+from poolsize.datatypes import CLIENT_LAYER, Layer
 from poolsize.probe.postgresql_session import Row
 
 _SHOWN: Final[tuple[str, ...]] = (
@@ -15,7 +15,6 @@ _SHOWN: Final[tuple[str, ...]] = (
     "query_wait_timeout", "server_idle_timeout", "server_lifetime", "server_login_retry", "client_idle_timeout",
     "idle_transaction_timeout", "transaction_timeout", "max_prepared_statements", "so_reuseport",
 )  # fmt: skip
-CLIENT_SIDE: Final = "pooler client side"
 # Server connections that are idle in a pool count in no limit: another pool may have them closed to open its own.
 _IN_USE: Final = ("sv_active", "sv_active_cancel", "sv_being_canceled", "sv_tested", "sv_login")
 _CLIENTS: Final = ("cl_active", "cl_waiting")
@@ -78,11 +77,11 @@ def layers(console: Console, pair: Pair) -> tuple[Layer, ...]:
         _layer("pooler user", f"max_user_connections {whose_user}", user_limit, _sum(of_user, _IN_USE), own_busy),
     )  # fmt: skip
     on_clients = (
-        _layer(CLIENT_SIDE, "max_client_conn", console.config.get("max_client_conn"),
+        _layer(CLIENT_LAYER, "max_client_conn", console.config.get("max_client_conn"),
                _sum(console.pools, _CLIENTS), own_clients),
-        _layer(CLIENT_SIDE, f"max_db_client_connections {whose_database}", entry.get("max_client_connections"),
+        _layer(CLIENT_LAYER, f"max_db_client_connections {whose_database}", entry.get("max_client_connections"),
                _sum(of_database, _CLIENTS), own_clients),
-        _layer(CLIENT_SIDE, f"max_user_client_connections {whose_user}", user.get("max_user_client_connections"),
+        _layer(CLIENT_LAYER, f"max_user_client_connections {whose_user}", user.get("max_user_client_connections"),
                _sum(of_user, _CLIENTS), own_clients),
     )  # fmt: skip
     narrowest = min((layer for layer in on_clients if layer), key=lambda layer: layer.available, default=None)

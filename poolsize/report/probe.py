@@ -118,8 +118,9 @@ def _limits(limits: Limits, *, dialect: str) -> Iterator[RenderableType]:
     width = max((len(layer.name) for layer in limits.layers), default=0)
     yield Text(f"  {'layer':{width}}  limit  others  available   used   free", style="dim")
     for layer in limits.layers:
-        others, used, free = ("?" if count is None else str(count) for count in (layer.others, layer.used, layer.free))
-        yield Text(f"  {layer.name:{width}}  {layer.limit:>5}  {others:>6}  {layer.available:>9}  {used:>5}  {free:>5}")
+        counts = zip((layer.others, layer.available, layer.used, layer.free), (6, 9, 5, 5), strict=True)
+        columns = "  ".join(f"{'?' if count is None else count:>{wide}}" for count, wide in counts)
+        yield Text(f"  {layer.name:{width}}  {layer.limit:>5}  {columns}")
         yield Padding(Text(layer.setting, style="dim"), (0, 0, 0, width + 4))
 
 
