@@ -60,6 +60,20 @@ def test_settling_stops_within_the_stated_width() -> None:
     assert not is_settled(totals[:10]) or len(samples) == 10
 
 
+@pytest.mark.parametrize(("half_width", "settled"), [(0.049, True), (0.051, False)])
+def test_settled_means_known_to_five_percent(half_width: float, settled: bool) -> None:
+    """The interval of 101 values reaches from the 41st to the 61st: these are that far from the median."""
+    values = [1 + half_width * offset / 10 for offset in range(-50, 51)]
+    assert median_interval(values) == pytest.approx((1 - half_width, 1 + half_width))
+    assert is_settled(values) is settled
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_one_side_that_is_too_wide_is_not_settled(side: int) -> None:
+    values = [1 + (0.06 if offset * side > 0 else 0.04) * offset / 10 for offset in range(-50, 51)]
+    assert not is_settled(values)
+
+
 def test_phases_add_up_even_where_a_phase_is_missing_from_some_samples() -> None:
     numbers = count(1)
     samples = [{"tcp": next(numbers) * 1.0, **({"tls": 2.0} if i % 2 else {})} for i in range(10)]
