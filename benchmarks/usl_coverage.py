@@ -21,7 +21,8 @@ from scipy.optimize import curve_fit
 from scipy.stats import t as student
 
 from poolsize.queueing import Usl
-from poolsize.queueing.usl_fit import LARGEST_RESIDUAL, fit_usl
+from poolsize.queueing.usl_doubts import LARGEST_RESIDUAL
+from poolsize.queueing.usl_fit import fit_usl
 
 Array = NDArray[np.float64]
 

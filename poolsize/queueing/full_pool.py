@@ -10,12 +10,11 @@ import numpy as np
 
 from poolsize.queueing.floats import Floats
 from poolsize.queueing.model import Closed
+from poolsize.queueing.poisson_logs import poisson_logs
 from poolsize.queueing.wait import Wait
 
 _SERIES_TERMS: Final = 20
 """Up to an exponent of 1 the next one is below 1e-20."""
-_FORGOTTEN: Final = 40
-"""Steps, beside 12 standard deviations, after which the recursion of the hazards has forgotten where it started."""
 _NEVER: Final = 1e-300
 """Arrivals per second, the inverse of which does not overflow."""
 
@@ -94,7 +93,7 @@ class ClosedQueue:
         births = np.maximum(load.threads - capacity - self._waiting, 0.0) / load.think_s
         self._leaving = np.zeros((longest + 1, len(rates)))
         if 0.0 < timeout_s < math.inf:
-            self._leaving = self._waiting / timeout_s * np.exp(_log_hazards(longest, rates * timeout_s))
+            self._leaving = self._waiting / timeout_s * np.exp(poisson_logs(longest, rates * timeout_s).hazards)
         steps = np.log(births[:-1]) - np.log(rates + self._leaving[1:])
         log_weights = np.concatenate([np.zeros((1, len(rates))), np.cumsum(steps, axis=0)])
         self.log_weight = np.logaddexp.reduce(log_weights, axis=0)
@@ -119,9 +118,9 @@ class ClosedQueue:
 
     def late_per_s(self, t_s: float) -> Floats:
         longest = len(self._waiting) - 1
-        log_share = _log_tails(longest, self._rates * t_s)
+        log_share = poisson_logs(longest, self._rates * t_s).tails
         if self._timeout_s < math.inf:
-            log_share -= _log_tails(longest, self._rates * self._timeout_s)
+            log_share = log_share - poisson_logs(longest, self._rates * self._timeout_s).tails
         return self._mean(self._leaving - self._rates * np.expm1(np.minimum(log_share, 0.0)))
 
 
@@ -189,38 +188,3 @@ def _mean_place(y: Floats) -> Floats:
     series = sum((-small) ** k / (math.factorial(k) * (k + 2)) for k in range(_SERIES_TERMS))
     large = np.maximum(y, 1.0)
     return np.where(y < 1.0, series, (1.0 - np.exp(-large) * (1.0 + large)) / large**2)
-
-
-def _log_hazards(longest: int, x: Floats) -> Floats:
-    """ln g_j(x) for j = 0..longest (rows) and each x >= 0 (columns), g_j = Pr(Poisson(x) = j) / Pr(Poisson(x) >= j).
-
-    g_(j-1) = g_j / (g_j + x / j), backward from g = 1 far above the mean: positive terms only, and the start is
-    forgotten. Where all the mean is above `longest` so many steps are saved: there Pr(Poisson(x) >= j) is at least
-    about a half, and 1 minus the others loses nothing.
-    """
-    found = np.empty((longest + 1, len(x)))
-    is_far = x > longest
-    near = x[~is_far]
-    hazards = np.ones_like(near)
-    for j in range(longest + math.ceil(12.0 * math.sqrt(longest)) + _FORGOTTEN, 0, -1):
-        if j <= longest:
-            found[j, ~is_far] = np.log(hazards)
-        hazards = hazards / (hazards + near / j)
-    found[0, ~is_far] = np.log(hazards)
-    log_masses = _log_masses(longest, x[is_far])
-    masses = np.exp(log_masses)
-    found[:, is_far] = log_masses - np.log1p(masses - np.cumsum(masses, axis=0))
-    return found
-
-
-def _log_masses(longest: int, x: Floats) -> Floats:
-    """ln Pr(Poisson(x) = j)."""
-    places = np.arange(longest + 1.0)[:, None]
-    log_factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1.0, longest + 1.0)))])[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(places == 0.0, -x, places * np.log(x) - x - log_factorials)
-
-
-def _log_tails(longest: int, x: Floats) -> Floats:
-    """ln Pr(Poisson(x) >= j)."""
-    return _log_masses(longest, x) - _log_hazards(longest, x)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,23 +11,16 @@ from numpy.typing import ArrayLike
 from poolsize.queueing.floats import Floats
 from poolsize.queueing.model import Usl
 from poolsize.queueing.nonnegative import fit_nonnegative
+from poolsize.queueing.usl_doubts import FEWEST_LEVELS, Sweep, count_levels, speaking_against, still_rising
 from poolsize.queueing.usl_regression import MAD_TO_SIGMA, Noise, Regression, columns_of
 
 Verdict = Literal["measured", "rising", "doubtful"]
 
-FEWEST_LEVELS: Final = 5
-"""Three coefficients pass through any three points. Only what is beyond says how far they may be off."""
-SAME_LEVEL: Final = 0.05
-"""Concurrencies this close are one level: from 20 to 21 connections the law changes less than measurements scatter."""
-LARGEST_RESIDUAL: Final = 0.10
-"""Sweeps of a database scatter by 3 to 10 %. What is off by more follows another law."""
 EXTRAPOLATION: Final = 1.5
 """Up to this factor of the largest measured concurrency the law is believed. Crosstalk grows with the square of the
 concurrency: of what decides where throughput falls, a sweep that ends well before shows nothing but noise."""
 RESAMPLES: Final = 2000
 """Each end of a 95 % interval rests on 50 of them."""
-BY_CHANCE: Final = 2.0
-"""Standard deviations by which the throughput may grow more than the concurrency for no reason: once in 40 times."""
 _TAIL: Final = 0.025
 
 
@@ -121,23 +112,10 @@ def fit_usl(
     regression = Regression(levels, noise, robust)
     found = regression.fit(measured[None])[0]
     drawn = None
-    if _count_levels(levels) >= FEWEST_LEVELS:
+    if count_levels(levels) >= FEWEST_LEVELS:
         drawn = regression.resampled(found, measured, resamples, np.random.default_rng(seed))
     law = levels / (columns_of(levels) @ found)
-    return _judged(_Sweep(levels, measured, _residual(measured / law - 1.0, robust)), found, drawn)
-
-
-class _Sweep(NamedTuple):
-    levels: Floats
-    """Rising."""
-    measured: Floats
-    residual: float
-
-    @property
-    def scatter_of_ratios(self) -> float:
-        """The relative standard deviation of the ratio of two measurements, after what three coefficients took."""
-        points = len(self.levels)
-        return self.residual * math.sqrt(2.0 * points / max(points - 3, 1))
+    return _judged(Sweep(levels, measured, _residual(measured / law - 1.0, robust)), found, drawn)
 
 
 def _checked(concurrency: ArrayLike, throughput_per_s: ArrayLike) -> tuple[Floats, Floats]:
@@ -146,19 +124,10 @@ def _checked(concurrency: ArrayLike, throughput_per_s: ArrayLike) -> tuple[Float
         raise ValueError("A sweep has one throughput for each concurrency.")
     if not (np.isfinite(levels) & np.isfinite(measured) & (levels > 0) & (measured > 0)).all():
         raise ValueError("Each concurrency and each throughput must be above 0, and finite.")
-    if (count := _count_levels(levels)) < 3:
+    if (count := count_levels(levels)) < 3:
         raise ValueError(f"{count} different levels of concurrency determine no scalability law: 3 are the least.")
     order = np.argsort(levels, kind="stable")
     return levels[order], measured[order]
-
-
-def _count_levels(levels: Floats) -> int:
-    """Different ones: each more than SAME_LEVEL above the one before."""
-    count, last = 0, 0.0
-    for level in np.sort(levels):
-        if level > last * (1.0 + SAME_LEVEL):
-            count, last = count + 1, level
-    return count
 
 
 def _residual(differences: Floats, is_robust: bool) -> float:
@@ -167,13 +136,17 @@ def _residual(differences: Floats, is_robust: bool) -> float:
     return float(np.sqrt(np.mean(np.square(differences))))
 
 
-def _judged(sweep: _Sweep, found: Floats, drawn: Floats | None) -> UslFit:
+def _judged(sweep: Sweep, found: Floats, drawn: Floats | None) -> UslFit:
     alpha, beta, single_per_s, peak_concurrency, peak_per_s = (float(number) for number in _numbers(found[None])[0])
     usl, measured_up_to = Usl(alpha, beta), float(sweep.levels[-1])
     intervals = None if drawn is None else _intervals(drawn)
     is_known = peak_concurrency <= EXTRAPOLATION * measured_up_to
-    against = list(_against(sweep, alpha if intervals is None else intervals.alpha.low))
-    rising = [] if peak_concurrency <= measured_up_to else [_rising(measured_up_to, intervals)]
+    against = list(speaking_against(sweep, alpha if intervals is None else intervals.alpha.low))
+    rising = (
+        []
+        if peak_concurrency <= measured_up_to
+        else [still_rising(measured_up_to, None if intervals is None else intervals.peak_concurrency.low)]
+    )
     return UslFit(
         usl=usl,
         single_per_s=single_per_s,
@@ -186,41 +159,6 @@ def _judged(sweep: _Sweep, found: Floats, drawn: Floats | None) -> UslFit:
         verdict="doubtful" if against else "rising" if rising else "measured",
         doubts=(*against, *rising),
     )
-
-
-def _against(sweep: _Sweep, least_alpha: float) -> Iterator[str]:
-    if (count := _count_levels(sweep.levels)) < FEWEST_LEVELS:
-        yield (
-            f"only {count} different levels of concurrency were measured: with fewer than {FEWEST_LEVELS} nothing says "
-            "how far the coefficients are off"
-        )
-    first, second = _first_two(sweep.levels)
-    more = float(sweep.levels[second].mean() / sweep.levels[first].mean())
-    gain = float(sweep.measured[second].mean() / sweep.measured[first].mean())
-    if least_alpha == 0.0 and gain > more * (1.0 + BY_CHANCE * sweep.scatter_of_ratios):
-        yield (
-            f"from the first level to the second the concurrency grew {more:.3g}-fold and the throughput {gain:.3g}-"
-            "fold, which no contention explains: the first was measured under worse conditions, such as a cold cache"
-        )
-    if sweep.residual > LARGEST_RESIDUAL:
-        yield (
-            f"the measurements are {sweep.residual:.0%} off the law, more than the {LARGEST_RESIDUAL:.0%} that a sweep "
-            "scatters: this database follows another law, or something else changed during the sweep"
-        )
-
-
-def _first_two(levels: Floats) -> tuple[Floats, Floats]:
-    """Which measurements are of the lowest level and of the next."""
-    first = levels <= levels[0] * (1.0 + SAME_LEVEL)
-    start = levels[~first][0]
-    return first, ~first & (levels <= start * (1.0 + SAME_LEVEL))
-
-
-def _rising(measured_up_to: float, intervals: UslIntervals | None) -> str:
-    sentence = f"throughput still rises at a concurrency of {measured_up_to:.3g}, the highest that was measured"
-    if intervals is None or not measured_up_to < intervals.peak_concurrency.low < np.inf:
-        return f"{sentence}: where it peaks is not known"
-    return f"{sentence}: its peak is not below {intervals.peak_concurrency.low:.3g} (95 %), and not known better"
 
 
 def _numbers(coefficients: Floats) -> Floats:

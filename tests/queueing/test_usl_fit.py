@@ -15,7 +15,8 @@ from scipy.optimize import curve_fit, least_squares, nnls
 
 import poolsize.queueing.usl_fit
 from poolsize.queueing import Usl
-from poolsize.queueing.usl_fit import EXTRAPOLATION, LARGEST_RESIDUAL, fit_usl
+from poolsize.queueing.usl_doubts import LARGEST_RESIDUAL
+from poolsize.queueing.usl_fit import EXTRAPOLATION, fit_usl
 from poolsize.queueing.usl_regression import Noise
 
 # Gunther, Guerrilla Capacity Planning (2007), as CRAN's package usl 3.0.3 (2022) distributes them.
