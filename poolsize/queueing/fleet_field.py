@@ -44,8 +44,8 @@ class Field:
     therefore rises from all idle to the least fixed point and falls from all held to the greatest, and any other lies
     between the two (Tarski, Pacific J. Math. 5, 1955).
 
-    Exact for one pool, and without slow-down. Else it leaves out that the pools are busy at the same time, and errs on
-    the hopeful side: little with twenty pools far from the peak, much near it.
+    Exact for one pool (but for the application's part, within some percent) and without slow-down. Else it leaves out
+    that the pools are busy at the same time, and errs on the hopeful side: little far from the peak, much near it.
     """
 
     def __init__(self, groups: Sequence[Pools], usl: Usl) -> None:

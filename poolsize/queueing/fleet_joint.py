@@ -55,7 +55,8 @@ def solve_jointly(groups: Sequence[Pools], capacities: Sequence[int], usl: Usl) 
     over the b held connections of each pool, of the binomial law of those at work, and of phi(1) ... phi(m): exact for
     any pools. So P(m) is phi(1) ... phi(m) times the coefficient of x^m in a product of polynomials, one for each
     pool. With waiting, a full pool stands for its queue too, in the law that this would settle to if m stayed: exact
-    for one pool and without slow-down, and otherwise on the safe side, since a queue needs time to grow. Kelly,
+    for one pool (but for the application's part, within some percent) and without slow-down, and otherwise on the safe
+    side, since a queue needs time to grow. Kelly,
     Reversibility and Stochastic Networks (1979), ch. 1 and 3.
     """
     pools = [PoolWeights.of(group, capacity) for group, capacity in zip(groups, capacities, strict=True)]
