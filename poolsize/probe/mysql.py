@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +10,6 @@ from contextlib import closing
 
 import pymysql
 
-from poolsize import host
 from poolsize.datatypes import Burst, DatabaseFacts, Tls, Unread
 from poolsize.dsn import Dsn
 from poolsize.probe.dialect import ProbeOptions, Progress
@@ -29,6 +26,7 @@ from poolsize.probe.mysql_facts import (
     read_timeouts,
     version_of,
 )
+from poolsize.probe.mysql_place import is_local, processors, provider
 from poolsize.probe.sampling import Sample
 
 
@@ -76,8 +74,8 @@ def _ask(run: Run, connection: TimedConnection, connector: Connector) -> None:
 
 def _describe(run: Run, reader: Reader, connection: TimedConnection, connector: Connector, user: str) -> None:
     dialect, version = version_of(reader.variables.get("version") or connection.greeting_version)
-    is_local = _is_local(connector, reader.variables.get("hostname", ""))
-    count = _processors(reader, dialect, is_local=is_local)
+    local = is_local(connector, reader.variables.get("hostname", ""))
+    count = processors(reader, dialect, local=local)
     used_tls = connection.tls_version
     run.describe(
         dialect=dialect,
@@ -86,7 +84,8 @@ def _describe(run: Run, reader: Reader, connection: TimedConnection, connector: 
         name=connector.dsn.database,
         user=user,
         server_version=version,
-        is_local=is_local,
+        is_local=local,
+        provider=provider(reader, dialect, connector.host),
         processors=count,
         tls=Tls(
             used=used_tls is not None,
@@ -98,27 +97,6 @@ def _describe(run: Run, reader: Reader, connection: TimedConnection, connector: 
     )
     if count is None:
         run.miss(Unread(name="database.processors", reason="The server does not say.", remedy="--db-cores N"))
-
-
-def _is_local(connector: Connector, server_hostname: str) -> bool:
-    """A Unix socket, or a loopback address behind which the server has this machine's name: a tunnel or a
-    container has another."""
-    if connector.unix_socket:
-        return True
-    try:
-        loopback = connector.host == "localhost" or ipaddress.ip_address(connector.host).is_loopback
-    except ValueError:
-        loopback = False
-    return loopback and server_hostname == socket.gethostname()
-
-
-def _processors(reader: Reader, dialect: str, *, is_local: bool) -> int | None:
-    """This machine's when the server runs here. MariaDB sets thread_pool_size to its processors at start, which
-    an administrator rarely changes unless the pool is in use."""
-    if is_local:
-        return host.processors()
-    size = reader.number("thread_pool_size")
-    return int(size) if dialect == "mariadb" and size else None
 
 
 def _time_round_trips(run: Run, connection: TimedConnection) -> None:

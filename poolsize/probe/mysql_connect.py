@@ -22,11 +22,14 @@ from poolsize.errors import (
     UnknownDatabaseError,
     UnreachableError,
 )
+from poolsize.installation import install_command
 from poolsize.probe.dialect import ProbeOptions
 from poolsize.probe.mysql_tls import TlsRequest, tls_request
 from poolsize.probe.resolving import resolve
 
-CLIENT_NAME: Final = f"PyMySQL {pymysql.__version__}"
+CLIENT_NAME: Final = (
+    f"PyMySQL {pymysql.VERSION_STRING}"  # __version__ is that of mysqlclient, in whose place it may stand
+)
 
 # The server's error numbers (MySQL error reference; MariaDB shares them) and the kind of failure they are.
 _KINDS: Final[dict[int, type[DatabaseError]]] = {
@@ -154,9 +157,7 @@ class Connector:
         cause = getattr(error, "original_exception", None) or error
         where = self.unix_socket or f"{self.host}:{self.port}"
         if isinstance(error, RuntimeError) and "cryptography" in str(error):
-            return MissingDriverError(
-                'This login needs the package cryptography: pip install "pymysql[rsa]", or use TLS.'
-            )
+            return MissingDriverError(f"This login needs the package cryptography, or TLS: {install_command('mysql')}")
         if isinstance(cause, ssl.SSLError):
             return TlsError(self.dsn.mask(_tls_sentence(cause, where)))
         if isinstance(cause, OSError):
@@ -174,9 +175,10 @@ class Connector:
 class TimedConnection(Connection):
     """A PyMySQL connection that notes how long each phase took, and never goes without a TLS that is required.
 
-    PyMySQL offers no public hook between the phases, so three internals are used, the same from 1.1 to 2.2:
-    `_get_server_information` reads the server's greeting, `_request_authentication` does TLS (through
-    `self.ctx.wrap_socket`) and the login, and `_read_timeout` bounds every read. The tests fail if they go.
+    PyMySQL offers no public hook between the phases, so some of its internals are used: `_get_server_information` reads
+    the server's greeting, `_request_authentication` does TLS (through `self.ctx.wrap_socket`) and the login,
+    `_read_packet` and `_read_timeout` bound every read, and `_sock` is the socket. Tried with 1.1.1, 1.1.3, 1.2.0 and
+    1.2.4; pyproject.toml admits no later minor version, and tests/probe/test_mysql.py fails where one of them is gone.
     """
 
     ctx: Any
@@ -202,7 +204,7 @@ class TimedConnection(Connection):
         super()._get_server_information()  # type: ignore[misc]
         if self.server_capabilities & CLIENT.SSL:
             return
-        if self._tls_required:  # PyMySQL 1.1 would go on in clear text
+        if self._tls_required:  # PyMySQL (1.1 and 1.2) would go on in clear text
             raise pymysql.OperationalError(2026, "TLS was asked for, but this server does not offer it")
         self.ssl = False
         self.client_flag &= ~CLIENT.SSL

@@ -26,6 +26,8 @@ BUFFERS: Final = (
 """What a thread may allocate once each; the sum that MySQL's manual calls per-connection buffers."""
 _VARIABLES: Final = (
     *BUFFERS,
+    "aurora_version",
+    "basedir",
     "hostname",
     "max_connections",
     "max_user_connections",
@@ -37,6 +39,8 @@ _VARIABLES: Final = (
     "thread_pool_size",
     "version",
 )
+_GRACE_S: Final = 1.0
+"""The server ends a statement at its bound and the session goes on; when it has not done so by then, it is gone."""
 _SERVER_THREADS: Final = frozenset({"system user", "event_scheduler"})
 _GRANT_PROCESS: Final = "GRANT PROCESS ON *.* TO CURRENT_USER, run by an administrator for this account"
 
@@ -81,7 +85,7 @@ def prepare(connection: TimedConnection, statement_timeout_s: float) -> None:
         if is_mariadb
         else f"SET SESSION max_execution_time = {int(statement_timeout_s * 1000)}"
     )
-    connection.bound_statements(statement_timeout_s)
+    connection.bound_statements(statement_timeout_s + _GRACE_S)
     with connection.cursor() as cursor:
         for statement in ("SET SESSION TRANSACTION READ ONLY", bound):
             try:

@@ -8,29 +8,19 @@ import psutil
 
 from poolsize import host
 from poolsize.datatypes import Unread
+from poolsize.probe.hosted import provider_by_host
 from poolsize.probe.postgresql_reader import Reader
 from poolsize.probe.postgresql_session import Row
 
-# Host names and roles as the providers' own documentation has them: AWS RDS and Aurora user guides (rds_superuser,
-# aurora_version()), Azure Database for PostgreSQL (azure_pg_admin), Google Cloud SQL (cloudsqlsuperuser), Neon
-# (neon_superuser, ep-...neon.tech), Supabase (supabase_admin, db.REF.supabase.co).
+# Roles as the providers' own documentation has them: AWS RDS and Aurora user guides (rds_superuser, aurora_version()),
+# Azure Database for PostgreSQL (azure_pg_admin), Google Cloud SQL (cloudsqlsuperuser), Neon (neon_superuser), Supabase
+# (supabase_admin).
 ROLES: Final = {
     "rds_superuser": "rds-postgresql",
     "azure_pg_admin": "azure-postgresql",
     "cloudsqlsuperuser": "cloudsql-postgresql",
     "neon_superuser": "neon",
     "supabase_admin": "supabase",
-}
-HOSTS: Final = {
-    ".rds.amazonaws.com": "rds-postgresql",
-    ".rds.amazonaws.com.cn": "rds-postgresql",
-    ".postgres.database.azure.com": "azure-postgresql",
-    ".neon.tech": "neon",
-    ".supabase.co": "supabase",
-    ".pooler.supabase.com": "supabase",
-    ".db.ondigitalocean.com": "digitalocean-postgresql",
-    ".aivencloud.com": "aiven-postgresql",
-    "-postgres.render.com": "render",
 }
 AURORA: Final = "aurora-postgresql"
 _ASK_SIGNS: Final = f"""
@@ -53,7 +43,7 @@ def read_provider(reader: Reader, name: str | None) -> str | None:
     if "aurora_version" in signs:
         return AURORA
     by_role = next((provider for role, provider in ROLES.items() if role in signs), None)
-    return by_role or next((key for suffix, key in HOSTS.items() if (name or "").endswith(suffix)), None)
+    return by_role or provider_by_host(name, "postgresql")
 
 
 def processors(process: psutil.Process | None) -> tuple[int | None, tuple[Unread, ...]]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
+from threading import Thread
+from typing import cast
 
 import pymysql
 import pytest
 
+from poolsize.datatypes import Tls
 from poolsize.dsn import parse
 from poolsize.errors import (
     AuthenticationError,
@@ -20,11 +25,14 @@ from poolsize.errors import (
     UnreachableError,
 )
 from poolsize.probe import ProbeOptions, probe
+from poolsize.probe.hosted import HOSTS
 from poolsize.probe.mysql_connect import Connector
-from poolsize.probe.mysql_facts import version_of
+from poolsize.probe.mysql_facts import Reader, prepare, version_of
+from poolsize.probe.mysql_place import provider
 from poolsize.probe.mysql_tls import tls_request
+from poolsize.providers import PROVIDERS
 from tests.probe.faults import QUICK, interrupt_often, refused
-from tests.servers import PASSWORD, MariaDbServer
+from tests.servers import PASSWORD, MariaDbServer, started_mariadb
 
 
 @pytest.fixture
@@ -41,6 +49,7 @@ def test_a_user_without_privileges_gets_limits_cost_and_the_list_of_what_it_may_
     assert facts.limits.other_connections == 0
     assert facts.connect is not None
     assert [phase.name for phase in facts.connect.phases][-1] == "session setup"
+    assert facts.connect.client == f"PyMySQL {metadata.version('pymysql')}"
     assert facts.connect.burst is not None
     assert facts.round_trip_s is not None
     assert facts.timeouts is not None
@@ -144,6 +153,117 @@ def test_tls_is_used_where_it_is_asked_for_and_timed(server: MariaDbServer) -> N
     assert facts.database.tls.verified
     assert facts.connect is not None
     assert "tls" in {phase.name for phase in facts.connect.phases}
+
+
+def test_where_tls_is_demanded_and_not_offered_not_a_byte_is_sent() -> None:
+    """Nor the name or the password of the account, which the greeting's answer would hold."""
+    with started_mariadb(tls=False) as server, recorded(server.port) as (port, sent):
+        server.port = port
+        for demand in ("?ssl-mode=REQUIRED", f"?ssl_ca={server.root_certificate}", "?ssl=true"):
+            assert "does not offer it" in str(refused(server.dsn(query=demand), TlsError))
+        assert b"".join(sent) == b""
+        facts = probe(server.dsn(), QUICK)
+    assert facts.database is not None
+    assert facts.database.tls == Tls(used=False, requested="PREFERRED")
+    assert b"app" in b"".join(sent)  # so that what is sent is seen
+
+
+@contextmanager
+def recorded(port: int) -> Iterator[tuple[int, list[bytes]]]:
+    """A port that leads to another one, and what the clients say there."""
+    sent: list[bytes] = []
+    with ExitStack() as opened:
+        listening = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = listening.accept()
+                except OSError:  # closed
+                    return
+                server = socket.create_connection(("127.0.0.1", port))
+                opened.callback(client.close)
+                opened.callback(server.close)
+                Thread(target=carry, args=(server, client, None), daemon=True).start()
+                Thread(target=carry, args=(client, server, sent), daemon=True).start()
+
+        Thread(target=serve, daemon=True).start()
+        yield listening.getsockname()[1], sent
+
+
+def carry(source: socket.socket, target: socket.socket, seen: list[bytes] | None) -> None:
+    """Until one of them closes."""
+    with suppress(OSError):
+        while data := source.recv(65536):
+            if seen is not None:
+                seen.append(data)
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_nothing_can_be_written_and_no_statement_runs_long(server: MariaDbServer) -> None:
+    with closing(Connector(parse(server.dsn()), QUICK).open()) as connection, connection.cursor() as cursor:
+        prepare(connection, 0.5)
+        cursor.execute("SELECT @@SESSION.tx_read_only, @@SESSION.max_statement_time")
+        assert cursor.fetchone() == (1, 0.5)
+        with pytest.raises(pymysql.MySQLError, match="READ ONLY"):
+            cursor.execute("CREATE TABLE written (x int)")
+        with pytest.raises(pymysql.MySQLError, match="max_statement_time"):
+            cursor.execute("SELECT SLEEP(30)")
+
+
+def test_a_probe_writes_nothing_and_bounds_the_session_that_asks() -> None:
+    with started_mariadb(general_log=1, general_log_file="general.log") as server:
+        log = server.folder / "data" / "general.log"
+        start = len(log.read_bytes())
+        probe(server.dsn(), ProbeOptions(samples=2, burst=2, statement_timeout_s=2.5))
+        said = log.read_bytes()[start:].decode().splitlines()
+    queries = [line.partition("Query\t")[2] for line in said if "Query\t" in line]
+    settings, asked = queries[:4], queries[4:]
+    assert settings[-2:] == ["SET SESSION TRANSACTION READ ONLY", "SET SESSION max_statement_time = 2.5"]
+    plain = ("SELECT ", "SHOW ", "START TRANSACTION READ ONLY", "ROLLBACK", "SET NAMES ", "SET AUTOCOMMIT")
+    assert [text for text in asked if not text.startswith(plain)] == []
+
+
+def test_a_server_without_a_bound_on_statements_is_probed_all_the_same(server: MariaDbServer) -> None:
+    """MySQL before 5.7.8 knows no such variable; to this server MySQL's own is unknown as well."""
+    with closing(Connector(parse(server.dsn()), QUICK).open()) as connection:
+        connection.server_version = "5.7.1"  # which is taken for MySQL
+        prepare(connection, 0.5)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT @@SESSION.tx_read_only, @@SESSION.max_statement_time")
+            assert cursor.fetchone() == (1, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("variables", "dialect", "host", "expected"),
+    [
+        ({"basedir": "/usr/"}, "mysql", "db.example.com", None),
+        ({"basedir": "/rdsdbbin/mysql-8.0.41.R2/"}, "mysql", "db.example.com", "rds-mysql"),
+        ({"basedir": "/rdsdbbin/mariadb-10.11.6.R1/"}, "mariadb", "db.example.com", "rds-mariadb"),
+        ({"basedir": "/rdsdbbin/oscar/", "aurora_version": "3.05.2"}, "mysql", "127.0.0.1", "aurora-mysql"),
+        ({"basedir": "/usr/"}, "mysql", "shop.mysql.database.azure.com", "azure-mysql"),
+    ],
+)
+def test_a_provider_is_known_by_its_variables_or_the_hosts_name(
+    variables: dict[str, str], dialect: str, host: str, expected: str | None, server: MariaDbServer
+) -> None:
+    with closing(Connector(parse(server.dsn()), QUICK).open()) as connection:
+        reader = Reader(connection)
+        assert reader.variables["basedir"]
+        reader.variables.update(variables)
+        assert provider(reader, dialect, host) == expected
+    assert expected is None or expected in PROVIDERS
+
+
+def test_the_provider_is_in_the_facts(server: MariaDbServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(cast("dict[str, object]", HOSTS), "localhost", {"mariadb": "rds-mariadb"})
+    facts = probe(server.dsn().replace("@127.0.0.1:", "@localhost:"), QUICK)
+    assert facts.database is not None
+    assert facts.database.provider == "rds-mariadb"
+    here = probe(server.dsn(), QUICK).database
+    assert here is not None
+    assert here.provider is None
 
 
 def test_an_unverified_certificate_names_the_option(server: MariaDbServer) -> None:

@@ -21,7 +21,7 @@ from poolsize.dsn import parse
 from poolsize.probe import ProbeOptions, probe
 from poolsize.probe.measuring import planned_logins
 from poolsize.probe.postgresql_connect import Connector
-from poolsize.probe.postgresql_place import AURORA, HOSTS, ROLES
+from poolsize.probe.postgresql_place import AURORA, ROLES
 from poolsize.providers import PROVIDERS
 from tests.conftest import Address
 from tests.probe.faults import QUICK, assert_no_password
@@ -372,7 +372,7 @@ def test_a_provider_is_known_by_its_roles(role: str) -> None:
 
 
 def test_recognised_providers_are_in_their_registry() -> None:
-    assert {AURORA, *ROLES.values(), *HOSTS.values()} <= set(PROVIDERS)
+    assert {AURORA, *ROLES.values()} <= set(PROVIDERS)
 
 
 def test_postgresql_18_tells_its_own_split_to_whoever_may_read_its_log() -> None:

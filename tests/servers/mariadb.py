@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
@@ -23,7 +23,7 @@ _ACCOUNTS: Final = {"app": "", "few": "WITH MAX_USER_CONNECTIONS 3", "tls": "REQ
 class MariaDbServer:
     """One running server with a database `shop` and these accounts, all with the password `password`: `app`, `few`
     (three connections at most), `tls` (with TLS only). Its certificate is for db.example.com, signed by
-    `root_certificate`."""
+    `root_certificate`, unless it was started without TLS."""
 
     host: Final = "127.0.0.1"
     password: Final = PASSWORD
@@ -63,15 +63,15 @@ class MariaDbServer:
 
 
 @contextmanager
-def started_mariadb() -> Iterator[MariaDbServer]:
-    """A fresh server, stopped and removed at the end."""
+def started_mariadb(*, tls: bool = True, **settings: str | int) -> Iterator[MariaDbServer]:
+    """A fresh server, stopped and removed at the end; `settings` of its command line (`general_log=1`)."""
     program = process.needed("MariaDB")
     owner = process.account("mysql")
     with process.server_folder(owner) as folder:
         server = MariaDbServer(folder, process.free_port())
         write_certificates(folder, "db.example.com")
         process.give(folder / "server.key", owner)
-        running = _start(server, program, owner)
+        running = _start(server, program, owner, settings if tls else settings | {"skip_ssl": 1})
         try:
             process.wait_until(server.is_ready, running, server.log)
             server.populate()
@@ -80,7 +80,9 @@ def started_mariadb() -> Iterator[MariaDbServer]:
             process.end(running)
 
 
-def _start(server: MariaDbServer, program: Path, owner: str | None) -> subprocess.Popen[bytes]:
+def _start(
+    server: MariaDbServer, program: Path, owner: str | None, settings: Mapping[str, str | int]
+) -> subprocess.Popen[bytes]:
     data, user = f"--datadir={server.folder / 'data'}", f"--user={owner or getpass.getuser()}"
     # Two servers that start at once would delete each other's temporary tables in /tmp.
     temporary = f"--tmpdir={server.folder}"
@@ -90,7 +92,8 @@ def _start(server: MariaDbServer, program: Path, owner: str | None) -> subproces
         [program, "--no-defaults", data, user, temporary, f"--port={server.port}", f"--socket={server.folder / 's'}",
          f"--bind-address={server.host}", "--skip-name-resolve", f"--max-connections={MAX_CONNECTIONS}",
          "--innodb-flush-log-at-trx-commit=0",
-         f"--ssl-cert={server.folder / 'server.crt'}", f"--ssl-key={server.folder / 'server.key'}"],
+         f"--ssl-cert={server.folder / 'server.crt'}", f"--ssl-key={server.folder / 'server.key'}",
+         *(f"--{name.replace('_', '-')}={value}" for name, value in settings.items())],
         server.folder,
         owner,
         server.log,
