@@ -124,9 +124,11 @@ def _law(group: Pools, most: int, speeds: Floats) -> Floats:
         weights = np.concatenate([[0.0], np.cumsum(np.log(group.births(0, most)) - np.log(rates))])
     weights[-1] += queue_of(group, most, rates[-1:]).log_weight[0]
     if weights[-1] == math.inf:
-        return np.eye(1, most + 1, most)[0]
+        full: Floats = np.eye(1, most + 1, most)[0]
+        return full
     law: Floats = np.exp(weights - weights.max())
-    return law / law.sum()
+    law /= law.sum()
+    return law
 
 
 def _mean(law: Floats) -> float:

@@ -40,7 +40,8 @@ class Joint(NamedTuple):
         """P(m | m is one of `states`), and 0 for the others."""
         law = np.zeros_like(self.log_law)
         law[states] = np.exp(self.log_law[states] - self.log_law[states].max())
-        return law / law.sum()
+        law /= law.sum()
+        return law
 
     def rarest(self, least: int, most: int) -> int:
         """The m of `least`..`most` that the fleet has least often, among those where all queues settle."""
@@ -56,8 +57,7 @@ def solve_jointly(groups: Sequence[Pools], capacities: Sequence[int], usl: Usl) 
     any pools. So P(m) is phi(1) ... phi(m) times the coefficient of x^m in a product of polynomials, one for each
     pool. With waiting, a full pool stands for its queue too, in the law that this would settle to if m stayed: exact
     for one pool (but for the application's part, within some percent) and without slow-down, and otherwise on the safe
-    side, since a queue needs time to grow. Kelly,
-    Reversibility and Stochastic Networks (1979), ch. 1 and 3.
+    side, since a queue needs time to grow. Kelly, Reversibility and Stochastic Networks (1979), ch. 1 and 3.
     """
     pools = [PoolWeights.of(group, capacity) for group, capacity in zip(groups, capacities, strict=True)]
     counts = [group.count for group in groups]
@@ -68,7 +68,9 @@ def solve_jointly(groups: Sequence[Pools], capacities: Sequence[int], usl: Usl) 
     is_settled = np.isfinite(log_queues).all(axis=0)
     sums = summed(pools, counts, np.where(is_settled, log_queues, 0.0))
     log_law = np.where(is_settled, sums.log_weight + np.cumsum(np.log(slowdown)) - math.log(slowdown[0]), -math.inf)
-    given = tuple(Given(*means, queue) for means, queue in zip(sums.means, queues, strict=True))
+    given = tuple(
+        Given(full, held, active, queue) for (full, held, active), queue in zip(sums.means, queues, strict=True)
+    )
     return Joint(log_law, given, _down_per_s(groups, capacities, given, slowdown))
 
 

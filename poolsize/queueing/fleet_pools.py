@@ -45,7 +45,8 @@ class Pools(Struct, frozen=True):
         """Arrivals per second while `first`, ..., `end` - 1 requests hold a connection or wait for one."""
         if isinstance(self.load, Open):
             return np.full(end - first, self.load.rate_per_s)
-        return np.maximum(self.load.threads - np.arange(first, end), 0.0) / self.load.think_s
+        births: Floats = np.maximum(self.load.threads - np.arange(first, end), 0.0) / self.load.think_s
+        return births
 
 
 def slowdowns(usl: Usl, most: int) -> Floats:

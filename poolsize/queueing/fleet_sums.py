@@ -168,7 +168,8 @@ def _tilted(log_states: Floats, log_tilts: Floats) -> Floats:
     """The law of d = 0, 1, ... in each row, with each further one likelier by theta."""
     exponents = log_states + np.arange(log_states.shape[1]) * log_tilts[:, None]
     law: Floats = np.exp(exponents - exponents.max(axis=1, keepdims=True))
-    return law / law.sum(axis=1, keepdims=True)
+    law /= law.sum(axis=1, keepdims=True)
+    return law
 
 
 def _moments(states: Sequence[Floats], counts: Sequence[int], log_tilts: Floats) -> tuple[Floats, Floats]:

@@ -31,7 +31,7 @@ def fit_nonnegative(columns: Floats, targets: Floats, weights: Floats) -> Floats
         is_better = (coefficients >= 0).all(axis=1) & (loss < best)
         best[is_better] = loss[is_better]
         found[is_better] = 0.0
-        found[np.ix_(is_better, subset)] = coefficients[is_better]
+        found[np.ix_(is_better, np.array(subset))] = coefficients[is_better]
     return found
 
 
