@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _SEEN: Final[list[Dsn]] = []
 _URLS: Final = ("DATABASE_URL", "POOLSIZE_STORE")
-_PASSWORDS: Final = ("PGPASSWORD", "MYSQL_PWD", "PGSSLPASSWORD")
+_OF_LIBPQ: Final = "PGPASSWORD"
+"""libpq's variable, the one that a database's password may be in beside a DSN; PyMySQL reads none."""
 _SECRET: Final = re.compile(r"(?:[^/\s]*://)?[^/\s:]*:(.+)@|.*?pass\w*\s*=\s*(.+)", re.IGNORECASE | re.DOTALL)
 """What may be the password in a text that is like a DSN and is none."""
 
@@ -40,11 +41,21 @@ def remember(dsn: Dsn) -> None:
 
 
 def masked(text: str) -> str:
-    """`text` without the password of any DSN that was read, typed or set as a variable."""
-    passwords = [os.environ.get(name) for name in _PASSWORDS]
+    """`text` without the password of any DSN that was read, typed or set as a variable, or of libpq's variable."""
     for dsn in (*_SEEN, *_typed()):
-        text = dsn.mask(text, *passwords)
+        text = dsn.mask(text)
+    password = os.environ.get(_OF_LIBPQ)
+    if password:
+        text = _whose().mask(text, password)
     return text
+
+
+def _whose() -> Dsn:
+    """The DSN that libpq's variable goes with: its user, host and database are no secrets, even where they are the
+    password's too."""
+    from poolsize.dsn import Dsn  # here: most runs mask nothing
+
+    return next((dsn for dsn in reversed(_SEEN) if dsn.dialect == "postgresql"), Dsn("", "", dialect=""))
 
 
 def _typed() -> Iterator[Dsn]:

@@ -61,9 +61,9 @@ class Program:
     def __call__(self, *arguments: str, stdin: str | bytes = b"", variables: Mapping[str, str] | None = None) -> Done:
         return self.run([sys.executable, "-m", "poolsize", *arguments], stdin=stdin, variables=variables)
 
-    def python(self, program: str, *arguments: str) -> Done:
+    def python(self, program: str, *arguments: str, variables: Mapping[str, str] | None = None) -> Done:
         """`program` in place of `-m poolsize`."""
-        return self.run([sys.executable, "-c", program, *arguments])
+        return self.run([sys.executable, "-c", program, *arguments], variables=variables)
 
     def run(
         self,

@@ -115,6 +115,28 @@ def test_other_databases_tell_no_password(fixture: str, request: pytest.FixtureR
     assert_nothing_tells(poolsize, runs)
 
 
+def test_what_a_bug_says_holds_no_password_of_a_variable(poolsize: Program) -> None:
+    """As a driver might quote what it was given, with a DSN or without."""
+    bug = """
+import os
+from poolsize.cli import run
+from poolsize.cli.masking import read_dsn
+def broken(*arguments, **options):
+    if "with" in arguments[0]:
+        read_dsn("postgresql://app@h/d")
+    raise ValueError(f"app gave {os.environ['PGPASSWORD']} to h")
+run.app = broken
+run.run()
+"""
+    for arguments in (("history", "--json"), ("history", "with", "--json")):
+        done = poolsize.python(bug, *arguments, "--debug", variables={"PGPASSWORD": PASSWORD})
+        assert done.code == 70
+        assert "app gave *** to h" in done.err
+        assert_secret(done.out, done.err)
+    everyday = poolsize.python(bug, "history", "with", "--debug", variables={"PGPASSWORD": "app"})
+    assert "app gave app to h" in everyday.err  # masked, the sentence would tell it
+
+
 def test_a_password_in_a_variable_or_a_file_of_libpq_is_not_told(
     postgres15: PostgresServer, poolsize: Program, tmp_path: Path
 ) -> None:
