@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from poolsize.datatypes import Trace
 from poolsize.errors import FileError, UsageError
 from poolsize.queueing import Hold
-from poolsize.simulate.scenario import Trace
 from poolsize.units import parse_duration
 
 _PARTED: Final = re.compile(r"[,;\t]")

@@ -10,9 +10,8 @@ from poolsize.cli.output import emit, progress
 from poolsize.cli.reading import reproduced
 from poolsize.cli.scenarios import STARTS, PoolOptions, inputs_of, scenarios_of
 from poolsize.cli.simulated_load import LAWS, LoadOptions
-from poolsize.datatypes import Simulation
+from poolsize.datatypes import Simulation, Trace
 from poolsize.parallel import usable_processors
-from poolsize.simulate.scenario import Trace
 from poolsize.simulate.semantics import SEMANTICS
 
 POOL: Final = "Pool (default: as its library has it)"

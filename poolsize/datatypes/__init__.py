@@ -34,6 +34,7 @@ from poolsize.datatypes.recommendation import (
 )
 from poolsize.datatypes.request import Request
 from poolsize.datatypes.simulation import Estimate, Moment, SimulatedPool, Simulation
+from poolsize.datatypes.trace import Trace
 from poolsize.datatypes.workload import Deployment, ServiceLevel, Workload
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "StoredProbe",
     "StoredRecommendation",
     "Tls",
+    "Trace",
     "Unread",
     "Value",
     "Verdict",

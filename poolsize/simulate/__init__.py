@@ -12,11 +12,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from poolsize.datatypes import Trace
     from poolsize.parallel import Progress
     from poolsize.queueing import Closed, Hold, Open, Usl
     from poolsize.simulate.document import simulated_pools
     from poolsize.simulate.run import Sampling
-    from poolsize.simulate.scenario import Scenario, Trace
+    from poolsize.simulate.scenario import Scenario
     from poolsize.simulate.semantics import SEMANTICS
     from poolsize.simulate.simulated import Simulated
 
@@ -27,7 +28,6 @@ _WHERE = {
     "Sampling": "run",
     "Scenario": "scenario",
     "Simulated": "simulated",
-    "Trace": "scenario",
     "simulated_pools": "document",
 }
 
@@ -105,6 +105,7 @@ def simulate(
 
 def __getattr__(name: str) -> Any:
     """The other names, imported when they are asked for."""
-    if name not in _WHERE:
+    if name not in __all__:
         raise AttributeError(f"module 'poolsize.simulate' has no attribute {name!r}")
-    return getattr(import_module(f"poolsize.simulate.{_WHERE[name]}"), name)
+    where = f"poolsize.simulate.{_WHERE[name]}" if name in _WHERE else "poolsize.datatypes"
+    return getattr(import_module(where), name)

@@ -9,9 +9,10 @@ from typing import Final
 
 import msgspec
 
+from poolsize.datatypes import Trace
 from poolsize.queueing import Open
 from poolsize.simulate.length import slowest_hold_s
-from poolsize.simulate.scenario import Scenario, Trace
+from poolsize.simulate.scenario import Scenario
 from poolsize.simulate.semantics import OWN_SETTINGS, semantics_of
 
 _DEFAULTS: Final = {field.name: field.default for field in msgspec.structs.fields(Scenario)}

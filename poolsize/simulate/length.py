@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from poolsize.datatypes import Trace
 from poolsize.queueing import Closed
-from poolsize.simulate.scenario import Scenario, Trace
+from poolsize.simulate.scenario import Scenario
 
 LEAST_WARM_UP: Final = 500
 """Requests that are never measured. The first 500 of an M/M/10 at 80 % that begins empty wait 10 % less than all later

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from poolsize.datatypes import Trace
 from poolsize.queueing import Closed
 from poolsize.simulate.database import Database
 from poolsize.simulate.events import Events
@@ -14,7 +15,7 @@ from poolsize.simulate.laws import exponential, holds, one_by_one
 from poolsize.simulate.pools.pool import Pool
 from poolsize.simulate.request import Request
 from poolsize.simulate.sample import Sample
-from poolsize.simulate.scenario import Scenario, Trace
+from poolsize.simulate.scenario import Scenario
 from poolsize.simulate.semantics import SEMANTICS
 from poolsize.simulate.tally import Tally
 from poolsize.simulate.traffic import Replay, Stream, Threads, Traffic

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
+from poolsize.datatypes import Trace
 from poolsize.errors import UsageError
 from poolsize.parallel import Progress, mapped
 from poolsize.queueing import Closed
@@ -16,7 +17,7 @@ from poolsize.simulate.length import EVENTS, RECURSION, length_of
 from poolsize.simulate.recursion import FifoPools
 from poolsize.simulate.replication import Replication
 from poolsize.simulate.sample import Floats, Sample, joined
-from poolsize.simulate.scenario import Scenario, Trace
+from poolsize.simulate.scenario import Scenario
 from poolsize.simulate.semantics import SEMANTICS
 from poolsize.simulate.simulated import Simulated
 from poolsize.simulate.sources import Poisson, Recorded, Source, Threads

@@ -7,22 +7,15 @@ from typing import Literal
 
 from msgspec import Struct
 
+from poolsize.datatypes import Trace
 from poolsize.queueing import Closed, Hold, Open, Usl
-
-
-class Trace(Struct, frozen=True):
-    """Requests as they were recorded: the times at which they came, seconds, not falling; and how long each held its
-    connection, seconds, or None where only the arrivals are known and holds are drawn from the law."""
-
-    arrivals_s: tuple[float, ...]
-    holds_s: tuple[float, ...] | None = None
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
     """Everything that a run depends on but its seed and its length. Pickled to other processes and machines."""
 
     load: Open | Closed | Trace
-    """Of one pool."""
+    """Of one pool. Where a trace has only arrivals, holds are drawn from the law of `hold`."""
     hold: Hold
     capacity: int
     """The most connections that one pool holds, >= 1; for PgBouncer without its reserve."""

@@ -12,10 +12,10 @@ from poolsize.queueing import Closed, Open
 from poolsize.simulate.laws import exponential, one_by_one
 
 if TYPE_CHECKING:
+    from poolsize.datatypes import Trace
     from poolsize.simulate.events import Events
     from poolsize.simulate.pools.pool import Pool
     from poolsize.simulate.request import Request
-    from poolsize.simulate.scenario import Trace
 
 _STREAM: Final = 1024
 """Arrivals that are drawn at once."""
