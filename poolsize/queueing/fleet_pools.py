@@ -51,7 +51,7 @@ class Pools(Struct, frozen=True):
 
 def slowdowns(usl: Usl, most: int) -> Floats:
     """phi for 0..`most` active connections; with none the database is as fast as with one."""
-    active = np.maximum(np.arange(most + 1.0), 1.0)
+    active: Floats = np.maximum(np.arange(most + 1.0), 1.0)
     return 1.0 + usl.alpha * (active - 1.0) + usl.beta * active * (active - 1.0)
 
 
