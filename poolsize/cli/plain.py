@@ -2,9 +2,9 @@
 the rest of a command.
 
 typer has no public way to that, so two of its internals are used: a parameter asks its `get_runtime_param` for the
-object whose `coerce` reads the value, and has the parser that was given for it in `type_descriptor.parameter_info`. Both
-are of typer 0.29; pyproject.toml admits no later minor version, and tests/cli/test_help.py (no pydantic is loaded) and
-tests/cli/test_usage.py (what is typed wrongly is said in our words) fail where they are gone.
+object whose `coerce` reads the value, and has the parser that was given for it in `type_descriptor.parameter_info`.
+Both are of typer 0.29; pyproject.toml admits no later minor version, and tests/cli/test_help.py (no pydantic is loaded)
+and tests/cli/test_usage.py (what is typed wrongly is said in our words) fail where they are gone.
 """
 
 from __future__ import annotations
