@@ -65,7 +65,8 @@ def solve_chain(pool: Pool, method: str) -> Wait:
     pi = stationary(births[:-1], deaths)
     taken = [birth * p for birth, p in zip(births, pi, strict=True)]
     refused = taken.pop() if waiting == pool.max_waiting else 0.0
-    arrivals, late = math.fsum(taken), math.fsum(taken[c - first :])
+    at_once, late = math.fsum(taken[: c - first]), math.fsum(taken[c - first :])
+    arrivals = at_once + late
     queued = [p / arrivals for p in pi[c - first + 1 :]]
     timed_out = math.fsum(map(operator.mul, timeouts, queued)) if pool.timeout_s > 0.0 else late / arrivals
     busy = math.fsum(min(n, c) * p for n, p in enumerate(pi, first))
@@ -74,7 +75,8 @@ def solve_chain(pool: Pool, method: str) -> Wait:
         timeout_probability=timed_out,
         mean_wait_s=math.fsum(j * q for j, q in enumerate(queued, 1)),
         utilization=busy / pool.capacity,
-        throughput_per_s=arrivals * (1.0 - timed_out),
+        # As many holds begin at once as end while none wait; no difference is taken of what comes and what gives up.
+        throughput_per_s=at_once + full_rate * arrivals * math.fsum(queued),
         opens_per_s=0.0,
         timeout_s=pool.timeout_s,
         method=method,
@@ -113,7 +115,8 @@ def longest_queue(pool: Pool) -> int:
 
 def _longest_in_time(pool: Pool) -> float:
     """Those who wait came within the timeout: Poisson, and beyond its mean by Bernstein's inequality."""
-    came = _births(pool.load, pool.servers, pool.servers)[0] * pool.timeout_s
+    (rate,) = _births(pool.load, pool.servers, pool.servers)
+    came = rate * pool.timeout_s if rate > 0.0 else 0.0
     third = _NEGLIGIBLE_NATS / 3.0
     return came + third + math.sqrt(third**2 + 2.0 * _NEGLIGIBLE_NATS * came) + 1.0 if came < math.inf else came
 

@@ -138,7 +138,7 @@ def settled(pool: OpenPool, method: str, law: Law) -> Wait:
     """The wait by its law, and what follows from it."""
     mean_busy = law.unqueued * pool.unqueued.mean_busy + law.queued * pool.capacity
     return Wait(
-        wait_probability=law.tail(0.0),
+        wait_probability=min(law.tail(0.0), 1.0),  # which rounding may exceed
         timeout_probability=law.timeout_probability,
         mean_wait_s=law.mean_s,
         utilization=mean_busy / pool.capacity,

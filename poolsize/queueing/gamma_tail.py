@@ -32,8 +32,8 @@ def _log_power(shape: float, x: Floats, of: float) -> Floats:
     """x^a e^-x / Gamma(of), with the large logarithms taken from each other before x comes in."""
     constant = shape * math.log(shape) - shape - math.lgamma(of)
     away = x - shape
-    with np.errstate(under="ignore"):
-        power: Floats = np.exp(shape * np.log1p(away / shape) - away + constant)
+    near = np.log1p(np.maximum(away / shape, -0.5))
+    power: Floats = np.exp(shape * np.where(x > 0.5 * shape, near, np.log(x / shape)) - away + constant)
     return power
 
 

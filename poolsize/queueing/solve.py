@@ -10,7 +10,7 @@ from typing import Literal
 from poolsize.queueing.chain import Pool, least_busy, solve_chain
 from poolsize.queueing.churn import Semantics, opens_keeping, resistances
 from poolsize.queueing.erlang import OpenPool, solve_open, unqueued, unqueued_at
-from poolsize.queueing.model import Closed, Hold, Load, Open, Usl
+from poolsize.queueing.model import Closed, Hold, HoldLaw, Load, Open, Usl
 from poolsize.queueing.rates import completion_rates
 from poolsize.queueing.setup_cost import with_setup
 from poolsize.queueing.wait import Wait
@@ -115,16 +115,15 @@ def _solve(
         raise ValueError("The Volterra equation is that of an open load without a bound on how many wait.")
     if isinstance(load, Open) and load.rate_per_s == 0.0:
         return _idle(timeout_s)
-    name = _name(load, usl, max_waiting)
     if isinstance(load, Open) and is_open:
-        pool = _open_pool(load, hold, capacity, timeout_s, usl)
-        return _open(pool, hold, name, model)
+        return _open(_open_pool(load, hold, capacity, timeout_s, usl), hold, usl, model)
     servers = min(capacity, load.threads) if isinstance(load, Closed) else capacity
     first = least_busy(load, hold.mean_s, servers) if isinstance(load, Closed) and usl is None else 0
     chain = Pool(load, capacity, completion_rates(hold, usl, servers), timeout_s, max_waiting, first)
-    if hold.law_name == "exponential":
-        return solve_chain(chain, name)
-    return replace(solve_chain(chain, f"{name}, {hold.law_name} holds taken as exponential"), is_bracketed=False)
+    law = hold.law_name
+    name = chain_name(law, usl, is_open=isinstance(load, Open), is_bounded=max_waiting is not None)
+    wait = solve_chain(chain, name)
+    return wait if law == "exponential" else replace(wait, is_bracketed=False)
 
 
 def _open_pool(load: Open, hold: Hold, capacity: int, timeout_s: float, usl: Usl | None) -> OpenPool:
@@ -135,25 +134,25 @@ def _open_pool(load: Open, hold: Hold, capacity: int, timeout_s: float, usl: Usl
     return OpenPool(load.rate_per_s, capacity, rates[-1], timeout_s, unqueued_at(rates, load.rate_per_s))
 
 
-def _open(pool: OpenPool, hold: Hold, name: str, model: Model | None) -> Wait:
+def _open(pool: OpenPool, hold: Hold, usl: Usl | None, model: Model | None) -> Wait:
     law = hold.law_name
+    chain = solve_open(pool, chain_name(law, usl, is_open=True, is_bounded=False))
     if model != "volterra" and law == "exponential":
-        return solve_open(pool, name)
-    as_exponential = solve_open(pool, name if law == "exponential" else f"{name}, {law} holds taken as exponential")
+        return chain
     if model == "exponential":
-        return replace(as_exponential, is_bracketed=False)
+        return replace(chain, is_bracketed=False)
     # here: numpy takes longer to import than all the rest, and only other laws need it
     from poolsize.queueing.general import solve_general
 
-    wait = solve_general(pool, hold, f"{name.replace('M/M', 'M/G', 1)}, {law} holds")
-    return replace(wait, other=as_exponential)
+    wait = solve_general(pool, hold, f"M/G{'(n)' if usl else ''}/c+D, open, {law} holds")
+    return replace(wait, other=chain)
 
 
-def _name(load: Load, usl: Usl | None, max_waiting: int | None) -> str:
-    """In Kendall's notation."""
-    service = "M" if usl is None else "M(n)"
-    room = "" if max_waiting is None else "/K"
-    return f"M/{service}/c{room}+D, {'open' if isinstance(load, Open) else 'finite source'}"
+def chain_name(law: HoldLaw, usl: Usl | None, *, is_open: bool, is_bounded: bool) -> str:
+    """The chain in Kendall's notation, and what it takes for exponential."""
+    taken = "" if law == "exponential" else f", {law} holds taken as exponential"
+    source = "open" if is_open else "finite source"
+    return f"M/M{'(n)' if usl else ''}/c{'/K' if is_bounded else ''}+D, {source}{taken}"
 
 
 def _idle(timeout_s: float) -> Wait:

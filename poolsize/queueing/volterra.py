@@ -15,6 +15,8 @@ from poolsize.queueing.toeplitz import renewed
 
 _NOTHING: Final = -1e4
 """e to this is 0, and differences of it are still numbers."""
+_HALF: Final = math.log(0.5)
+"""ln of the fall of U from 1 up to which it is known better than what is left."""
 _FLAT: Final = 1e-9
 """A cell over which e^x changes by less is even."""
 _STEEPEST: Final = 1.0
@@ -54,9 +56,20 @@ def offered_wait(law: Law, servers: int, load: float, levels: int) -> Solution:
     tilt = _tilt(grid, load)
     fine = _march(grid, load, tilt)
     coarse = _march([doubled(level) for level in grid], load, tilt)
-    kept = np.searchsorted(fine.edges, coarse.edges)
-    error = (fine.log_u[kept] - coarse.log_u) / 3.0
-    return fine._replace(log_u=fine.log_u + np.interp(fine.edges, coarse.edges, error))
+    fallen, left = (_extrapolated(fine.edges, coarse.edges, *both) for both in zip(fine[1:], coarse[1:], strict=True))
+    if load > 1.0:
+        log_u = np.logaddexp(0.0, fallen)
+    else:
+        log_u = np.where(fallen < _HALF, np.log1p(-np.exp(np.minimum(fallen, _HALF))), left)
+    return Solution(fine.edges, np.maximum(log_u, _NOTHING), load)
+
+
+def _extrapolated(edges: Floats, wide: Floats, fine: Floats, coarse: Floats) -> Floats:
+    """Without the error of second order in the width of a cell, which is four times as large in wide ones."""
+    some = np.isfinite(coarse)
+    error = (fine[np.searchsorted(edges, wide[some])] - coarse[some]) / 3.0
+    found: Floats = fine + (np.interp(edges, wide[some], error) if some.any() else 0.0)
+    return found
 
 
 def off_the_edge(load: float) -> float:
@@ -87,7 +100,17 @@ _KERNEL, _MOMENT, _LEFT, _FOUND = range(4)
 the lower edges, the integral of rho Ge, and the mass of v / A."""
 
 
-def _march(grid: list[Cells], load: float, tilt: float) -> Solution:
+class _March(NamedTuple):
+    """The sums of v on one grid."""
+
+    edges: Floats
+    log_fallen: Floats
+    """ln of |1 - U|, summed from the start."""
+    log_left: Floats
+    """Below rho = 1, ln of U, summed from the end."""
+
+
+def _march(grid: list[Cells], load: float, tilt: float) -> _March:
     """From grid to grid, each twice as long."""
     edges = np.concatenate([*(cells.edges[:-1] for cells in grid), grid[-1].edges[-1:]])
     rows = _without_integral(grid, load, tilt)
@@ -99,8 +122,10 @@ def _march(grid: list[Cells], load: float, tilt: float) -> Solution:
         known = _further(cells, known, rows[:, first:end])
         rows[_FOUND, first:end] = known[_FOUND, -len(cells.mass) :]
         first = end
-    log_u = _log_u(_log_masses(edges, rows[_FOUND], tilt), grid[-1], known, load, tilt)
-    return Solution(edges, np.maximum(log_u, _NOTHING), load)
+    log_falls = _log_masses(edges, rows[_FOUND], tilt) + math.log(abs(1.0 - load))
+    fallen = np.logaddexp.accumulate(np.concatenate([[-np.inf], log_falls]))
+    ends = np.concatenate([log_falls, [_log_end(grid[-1], known, tilt)]])
+    return _March(edges, fallen, np.logaddexp.accumulate(ends[::-1])[::-1])
 
 
 def _without_integral(grid: list[Cells], load: float, tilt: float) -> Floats:
@@ -148,13 +173,10 @@ def _log_masses(edges: Floats, tilted: Floats, tilt: float) -> Floats:
     return log_masses
 
 
-def _log_u(log_masses: Floats, last: Cells, known: Floats, load: float, tilt: float) -> Floats:
-    """ln U at all edges. Below rho = 1 from what is left at the end, U(x) = Ge(x/c)^c + rho times the integral of
-    v(y) / A Ge(x - y); above it from the start, where it is 1. So it is a sum."""
-    if load > 1.0:
-        return np.logaddexp.accumulate(np.concatenate([[0.0], log_masses + math.log(load - 1.0)]))
+def _log_end(last: Cells, known: Floats, tilt: float) -> float:
+    """ln U at the end of the grid: U(x) = Ge(x/c)^c + rho times the integral of v(y) / A Ge(x - y), where nothing is
+    subtracted."""
     end = float(last.edges[-1])
     left = float(last.head[-1]) * math.exp(min(-tilt * end, _MOST_NATS))
     left += float(np.dot(known[_FOUND], known[_LEFT, ::-1])) / last.width
-    log_end = math.log(left) + tilt * end if left > 0.0 else -math.inf
-    return np.logaddexp.accumulate(np.concatenate([log_masses + math.log1p(-load), [log_end]])[::-1])[::-1]
+    return math.log(left) + tilt * end if left > 0.0 else -math.inf

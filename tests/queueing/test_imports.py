@@ -11,8 +11,9 @@ from poolsize.queueing import Closed, Hold, Open, Usl, openings, solve
 
 wait = solve(Open(8.0), Hold(1.0), 10, timeout_s=0.5, pool_size=5)
 wait.quantile(0.99), wait.exceeds(0.1)
-wait = solve(Closed(20, 1.0), Hold(1.0), 10, timeout_s=0.5)
-wait.quantile(0.99), openings(Closed(20, 1.0), Hold(1.0), 10, wait)(5)
+wait = solve(Closed(20, 1.0), Hold(1.0, 4.0), 10, timeout_s=0.5, usl=Usl(0.1, 0.01), max_waiting=5)
+wait = solve(Closed(20, 1.0), Hold(1.0, 4.0), 10, timeout_s=0.5, pool_size=3, setup_s=0.1)
+wait.quantile(0.99), wait.exceeds(0.01), wait.bracket, openings(Closed(20, 1.0), Hold(1.0), 10, wait)(5)
 print(sorted({"numpy", "scipy"} & set(sys.modules)))
 """
 
