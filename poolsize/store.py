@@ -1,7 +1,8 @@
 """Keep probes and recommendations, so that commands in a row know of each other.
 
 One table of JSON documents in any database that SQLAlchemy reaches: a SQLite file in the user's state folder by
-default, the URL in POOLSIZE_STORE otherwise. Documents hold masked DSNs only, so nothing secret is stored.
+default, the URL in POOLSIZE_STORE otherwise. Documents hold masked DSNs only and no query's text, so nothing secret is
+stored.
 """
 
 from __future__ import annotations
@@ -74,12 +75,13 @@ class Store:
             self._prepare()
 
     def save(self, document: DatabaseFacts | Recommendation) -> int:
-        """Append a document; returns its number."""
+        """Append a document; returns its number. The text of queries is left out: it may hold anybody's data."""
+        kept = _without_queries(document) if isinstance(document, DatabaseFacts) else document
         row = {
             "kind": document.command,
             "target": document.target[:500],
             "saved_at": datetime.now(UTC).strftime(_SECONDS),
-            "document": msgspec.json.encode(document).decode(),
+            "document": msgspec.json.encode(kept).decode(),
         }
         with self._reporting("written"), self._engine.begin() as connection:
             result = connection.execute(sa.insert(_DOCUMENTS), row)
@@ -183,6 +185,11 @@ def _decode(kind: str, text: str) -> DatabaseFacts | Recommendation | None:
         return msgspec.json.decode(text, type=_TYPES[kind])
     except (KeyError, msgspec.ValidationError):
         return None
+
+
+def _without_queries(facts: DatabaseFacts) -> DatabaseFacts:
+    sessions = tuple(msgspec.structs.replace(group, queries=()) for group in facts.sessions)
+    return msgspec.structs.replace(facts, sessions=sessions)
 
 
 def _with_highest_others(newest: StoredDocument, probes: list[StoredDocument]) -> DatabaseFacts:

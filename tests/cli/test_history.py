@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.cli.program import Program
@@ -33,6 +34,17 @@ def test_probe_recommend_and_export_in_a_row(dsn: str, poolsize: Program) -> Non
     assert (exported.code, exported.err) == (0, "")
     assert "Measured: connect cost" in exported.out
     assert "probe of 127.0.0.1, just now" in " ".join(exported.out.replace("#", " ").split())
+
+
+def test_the_text_of_a_query_is_shown_where_that_is_asked_for_and_never_kept(dsn: str, poolsize: Program) -> None:
+    with psycopg.connect(dsn, application_name="ledger") as session:
+        session.execute("SELECT 'the IBAN of a customer'")
+        shown = poolsize("probe", dsn, *FEW, "--show-queries", "--json")
+    groups = {group["application"]: group for group in shown.document["sessions"]}
+    assert groups["ledger"]["queries"] == ["SELECT 'the IBAN of a customer'"]
+    kept = b"".join(file.read_bytes() for file in poolsize.folder.iterdir())
+    assert b"ledger" in kept
+    assert b"IBAN" not in kept
 
 
 def test_the_history_lists_newest_first_what_changed(dsn: str, postgres15: PostgresServer, poolsize: Program) -> None:
