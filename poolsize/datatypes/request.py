@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from poolsize.datatypes.quantities import Value
+from poolsize.datatypes.trace import Trace
 
 
 class Request(Value, frozen=True):
@@ -35,6 +36,14 @@ class Request(Value, frozen=True):
     request_p95_s: float | None = None
     think_s: float | None = None
     """Mean time that a thread spends between two checkouts."""
+    in_use: float | None = None
+    """Mean connections checked out at that rate, over all processes: by Little's law the rate times the hold."""
+    hold_histogram: tuple[tuple[float, float], ...] = ()
+    """Holds as they were measured: values, seconds, and the share of each."""
+    trace: Trace | None = None
+    """The checkouts of the whole service, as they were recorded."""
+    usl: tuple[float, float] | None = None
+    """alpha and beta of the Universal Scalability Law of the database, from a measured curve."""
     profile: str | None = None
     """A name in the profiles; None: web-oltp where the workload is not stated."""
 

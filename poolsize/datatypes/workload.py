@@ -20,7 +20,9 @@ class Workload(Value, frozen=True):
     hold_scv: Quantity | None = None
     """Squared coefficient of variation of the hold, >= 0; None: 1, exponential, assumed."""
     law: str = "exponential"
-    """The law of the hold, as the report names it: exponential, lognormal, two-class mixture."""
+    """The law of the hold, as the report names it: exponential, lognormal, two-class mixture, histogram."""
+    histogram: tuple[tuple[float, float], ...] = ()
+    """Of the law `histogram`: its values, seconds, ascending, and the share of each."""
     profile: str | None = None
 
 

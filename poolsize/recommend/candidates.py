@@ -9,7 +9,6 @@ import msgspec
 
 from poolsize.datatypes import Candidate, Predicted, Settings, Verdict
 from poolsize.errors import WorkloadError
-from poolsize.queueing import solve
 from poolsize.recommend.choice import Choice, fewest
 from poolsize.recommend.decision import Decision, decide, predicted_of, settings_of
 from poolsize.recommend.pool_load import PoolLoad
@@ -114,8 +113,7 @@ def current(decision: Decision) -> Candidate | None:
     pool, situation = decision.pool, decision.situation
     capacity = _capacity(pool, pool_size, overflow)
     kept = min(pool_size or capacity, capacity)
-    wait = solve(pool.load, pool.hold, capacity, timeout_s=SQLALCHEMY_TIMEOUT_S, pool_size=kept)
-    predicted = predicted_of(Choice(capacity, SQLALCHEMY_TIMEOUT_S, kept, wait), pool, situation)
+    predicted = predicted_of(decision.kept_at(capacity, SQLALCHEMY_TIMEOUT_S, kept), pool, situation)
     settings = Settings(pool_size=pool_size, max_overflow=overflow, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)
     if is_unlimited(present) and pool.ceiling is None:
         worst, verdict, obstacle = None, _UNBOUNDED, "no bound"
@@ -143,7 +141,7 @@ def is_unlimited(present: tuple[int, int]) -> bool:
 def _capacity(pool: PoolLoad, pool_size: int, overflow: int) -> int:
     """What the pool can really hold at once, at most one per thread; without any bound, so many that nobody waits."""
     if is_unlimited((pool_size, overflow)):
-        return pool.ceiling or fewest(pool, lambda c: solve(pool.load, pool.hold, c).wait_probability <= _NEVER)
+        return pool.ceiling or fewest(pool, lambda c: pool.solve(c).wait_probability <= _NEVER)
     return min(pool_size + overflow, pool.ceiling or pool_size + overflow)
 
 

@@ -23,6 +23,8 @@ LATE_SHARE: Final = 0.01
 _SLOWED_SHARE: Final = 0.01
 """Threads that wait for a connection come back later, so that a pool far too small would slow them down until hardly
 any waits long. A pool that costs more than 1 % of the stated rate does not carry it: no rate is known better."""
+_NEVER: Final = 1e-6
+"""A wait that one checkout in a million has is none."""
 LEAST_TIMEOUT_S: Final = 1.0
 GOALS_PER_TIMEOUT: Final = 10.0
 """A timeout nearer to the goal than ten times would cut waits that the goal allows for, and one under a second turns
@@ -57,11 +59,10 @@ def settle(
     pool: PoolLoad, goal: ServiceLevel, connect_s: float, capacity: int, *, timeout_s: float | None = None
 ) -> Choice:
     """Timeout (as given, or found) and kept connections for a capacity; `connect_s` is what opening one costs."""
-    if timeout_s is None:
-        wait = _with_timeout(pool, goal, capacity)
-    else:
-        wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s)
-    opens_per_s = openings(pool.load, pool.hold, capacity, wait)
+    wait = _with_timeout(pool, goal, capacity) if timeout_s is None else pool.solve(capacity, timeout_s)
+    # What a slower database adds to the holds is left out here: how often connections are opened hardly feels it.
+    idle = wait if pool.usl is None else solve(pool.load, pool.hold, capacity, timeout_s=wait.timeout_s)
+    opens_per_s = openings(pool.load, pool.hold, capacity, idle)
     pool_size = _worth_keeping(goal, connect_s, capacity, wait, opens_per_s)
     return Choice(capacity, wait.timeout_s, pool_size, replace(wait, opens_per_s=opens_per_s(pool_size)))
 
@@ -71,10 +72,14 @@ def fewest(pool: PoolLoad, suffices: Callable[[int], bool], *, near: int | None 
     looked at first.
 
     More connections never make a wait longer without a database that slows down, so doubled steps and then halving
-    find it. It is never looked for where the connections are too few for the load, however long requests wait.
+    find it; with one, they are looked at one by one. It is never looked for where the connections are too few for the
+    load, however long requests wait.
     """
     low = max(pool.floor, math.ceil((1.0 - _SLOWED_SHARE) * pool.erlangs), 1)
     most = pool.ceiling or math.inf
+    if pool.usl is not None:
+        last = int(min(most, _hopeless(pool, low)))
+        return next((capacity for capacity in range(low, last + 1) if suffices(capacity)), last)
     if near is not None and low < near <= most and suffices(near) and not suffices(near - 1):
         return near
     high, step = low, 1
@@ -86,14 +91,26 @@ def fewest(pool: PoolLoad, suffices: Callable[[int], bool], *, near: int | None 
     return low
 
 
+def _hopeless(pool: PoolLoad, low: int) -> int:
+    """A capacity beyond which further connections only make the database slower: nobody would wait for one any more,
+    were it not for that."""
+    without = replace(pool, usl=None)
+    return max(low, fewest(without, lambda capacity: without.solve(capacity).wait_probability <= _NEVER))
+
+
 def meets(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
     """Everything is within reach of this capacity: the load, the wait, and the timeouts within the request timeout."""
-    return capacity >= pool.floor and _is_quick(pool, goal, capacity) and _is_patient(pool, goal, capacity)
+    return (
+        capacity >= pool.floor
+        and _is_quick(pool, goal, capacity)
+        and _is_patient(pool, goal, capacity)
+        and pool.is_stable(capacity, _timeouts(goal)[-1])
+    )
 
 
 def _is_quick(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
-    wait = solve(pool.load, pool.hold, capacity)
-    return carries(pool, wait) and wait.exceeds(goal.p99_wait_s.value) <= LATE_SHARE
+    wait = pool.solve(capacity)
+    return carries(pool, wait) and pool.late(wait, goal.p99_wait_s.value) <= LATE_SHARE
 
 
 def carries(pool: PoolLoad, wait: Wait) -> bool:
@@ -103,7 +120,7 @@ def carries(pool: PoolLoad, wait: Wait) -> bool:
 
 def _is_patient(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
     """Few enough requests time out with the longest timeout that may be chosen."""
-    wait = solve(pool.load, pool.hold, capacity, timeout_s=_timeouts(goal)[-1])
+    wait = pool.solve(capacity, _timeouts(goal)[-1])
     return wait.timeout_probability <= goal.max_timeouts.value
 
 
@@ -112,10 +129,10 @@ def _with_timeout(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> Wait:
     the shortest of all: in overload a longer one only adds waiting to the same errors."""
     timeouts = _timeouts(goal)
     for timeout_s in timeouts:
-        wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s)
+        wait = pool.solve(capacity, timeout_s)
         if wait.timeout_probability <= goal.max_timeouts.value:
             return wait
-    return solve(pool.load, pool.hold, capacity, timeout_s=timeouts[0])
+    return pool.solve(capacity, timeouts[0])
 
 
 def _timeouts(goal: ServiceLevel) -> tuple[float, ...]:

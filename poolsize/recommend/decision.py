@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 from poolsize.datatypes import Layer, LimitCheck, Predicted, Settings, Verdict
+from poolsize.queueing import openings
 from poolsize.recommend.choice import Choice, capacity_for, holds_up_to, meets, settle
 from poolsize.recommend.lifetime import pre_ping, recycle_s
 from poolsize.recommend.limits import WRITER_LAYER, binding, held_against, layers_of, most_that_fit, writer_checks
@@ -39,6 +40,12 @@ class Decision:
     def at(self, capacity: int, *, timeout_s: float | None = None) -> Choice:
         """Any capacity, settled; with that timeout, or its own."""
         return settle(self.pool, self.situation.goal, self.situation.connect_s.value, capacity, timeout_s=timeout_s)
+
+    def kept_at(self, capacity: int, timeout_s: float, pool_size: int) -> Choice:
+        """A capacity with a timeout and kept connections that somebody else chose."""
+        wait = self.pool.solve(capacity, timeout_s)
+        opens_per_s = openings(self.pool.load, self.pool.hold, capacity, wait)(pool_size)
+        return Choice(capacity, timeout_s, pool_size, replace(wait, opens_per_s=opens_per_s))
 
     def verdict_at(self, capacity: int, worst_case: int) -> Verdict:
         """Of another capacity, which takes so many connections in the worst case."""

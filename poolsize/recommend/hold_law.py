@@ -31,7 +31,7 @@ def scv_from_p95(mean_s: float, p95_s: float) -> tuple[float, str]:
     if ratio < 1.0:
         raise WorkloadError(
             f"A p95 of {p95_s:g} s below the mean of {mean_s:g} s means that a few very long holds make up most of the "
-            "time, and no percentile shows them: state --hold-scv, computed from a histogram (variance / mean²)."
+            "time, and no percentile shows them: give --hold-histogram, or its variance / mean² as --hold-scv."
         )
     if ratio > _MOST:
         raise WorkloadError(

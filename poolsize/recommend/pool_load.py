@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal
 
 from poolsize.datatypes import Deployment, Workload
 from poolsize.errors import WorkloadError
-from poolsize.queueing import Closed, Hold, Load, Open
+from poolsize.queueing import Closed, Hold, Load, Open, Usl, Wait, solve
 
+if TYPE_CHECKING:
+    from poolsize.queueing.fleet import Fleet
+
+Model = Literal["exponential", "volterra"]
 _ROUNDING: Final = 1e-9
 """So that a whole number of processes that are all busy, which is too few, is not taken for one fewer."""
 _MOST_CONNECTIONS: Final = 262_143
@@ -29,6 +34,14 @@ class PoolLoad:
     stalls_below: int = 0
     """The capacity below which the threads can all wait in the pool while finished requests need one to give their
     connections back."""
+    usl: Usl | None = None
+    """How the database slows down with the connections of all `peers`; None: not known, so that it does not."""
+    peers: int = 1
+    """Pools like this one on the same database, itself among them."""
+    model: Model | None = None
+    """Which model of the holds; None: by their law."""
+    late_factor: float = 1.0
+    """By how much more often than the model says requests wait for long, as a simulation showed."""
 
     @property
     def floor(self) -> int:
@@ -47,6 +60,25 @@ class PoolLoad:
         """Connections held on average while nobody waits."""
         return self.rate_per_s * self.hold.mean_s
 
+    def solve(self, capacity: int, timeout_s: float = math.inf) -> Wait:
+        """How requests fare at so many connections."""
+        if self.usl is None:
+            return solve(self.load, self.hold, capacity, timeout_s=timeout_s, model=self.model)
+        return self.fleet(self.usl, capacity, timeout_s).from_empty.waits[0]
+
+    def is_stable(self, capacity: int, timeout_s: float) -> bool:
+        """Not one of those fleets that stay collapsed after a burst, because all their connections together slow the
+        database down for good."""
+        return self.usl is None or not self.fleet(self.usl, capacity, timeout_s).is_bistable
+
+    def fleet(self, usl: Usl, capacity: int, timeout_s: float) -> Fleet:
+        """All the pools on the database."""
+        return _fleet(self.peers, self.load, self.hold, capacity, timeout_s, usl)
+
+    def late(self, wait: Wait, goal_s: float) -> float:
+        """The share of requests that wait for longer than the goal, as far as is known."""
+        return min(wait.exceeds(goal_s) * self.late_factor, 1.0)
+
     def without_stall(self) -> PoolLoad:
         """The same where something else keeps finished requests from having to wait for a thread."""
         return replace(self, stalls_below=0)
@@ -56,6 +88,15 @@ class PoolLoad:
         if isinstance(self.load, Open):
             return replace(self, load=Open(rate_per_s))
         return replace(self, load=Closed(self.load.threads, self.load.threads / rate_per_s - self.hold.mean_s))
+
+
+@lru_cache(maxsize=256)
+def _fleet(count: int, load: Load, hold: Hold, capacity: int, timeout_s: float, usl: Usl) -> Fleet:
+    """Kept, since the goal, the timeout and the stability are each asked of the same pools."""
+    from poolsize.queueing.fleet import solve_fleet  # here: numpy is loaded only where a curve was measured
+    from poolsize.queueing.fleet_pools import Pools
+
+    return solve_fleet([Pools(count, load, hold, capacity, timeout_s)], usl)
 
 
 def total_rate_per_s(workload: Workload, deployment: Deployment) -> float:
@@ -86,8 +127,12 @@ def pool_load(workload: Workload, deployment: Deployment) -> PoolLoad:
 def hold_of(workload: Workload) -> Hold:
     """The hold of one checkout. A variation that is only assumed changes no size by as much as the assumed hold may be
     off, and exponential holds are solved at once."""
-    scv = workload.hold_scv
-    return Hold(workload.hold_s.value, scv.value if scv is not None and scv.origin != "assumed" else 1.0)
+    mean, scv = workload.hold_s.value, workload.hold_scv
+    if workload.law == "histogram":
+        return Hold(mean, scv.value if scv else 1.0, "histogram", histogram=workload.histogram)
+    if scv is None or scv.origin == "assumed":
+        return Hold(mean)
+    return Hold(mean, scv.value, "h2" if workload.law == "two-class mixture" else None)
 
 
 def nested_floor(threads: int, checkouts_per_request: int) -> int:

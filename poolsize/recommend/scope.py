@@ -6,7 +6,6 @@ import math
 from typing import Final, Literal
 
 from poolsize.datatypes import PoolerSettings, ScopeComparison, Settings
-from poolsize.queueing import solve
 from poolsize.recommend.choice import Choice, capacity_for, fewest, settle
 from poolsize.recommend.decision import Decision, predicted_of, settings_of
 from poolsize.recommend.shared import shared_pool
@@ -83,9 +82,6 @@ def _pooler(decision: Decision, shared: Choice, room: int | None) -> PoolerSetti
 def _application_side(decision: Decision) -> Settings:
     """As many client connections as a process can use at once: one per thread, or so many that hardly any waits."""
     pool = decision.pool
-    capacity = pool.ceiling or fewest(
-        pool, lambda c: solve(pool.load, pool.hold, c).wait_probability <= _CLIENT_SIDE_WAITS
-    )
+    capacity = pool.ceiling or fewest(pool, lambda c: pool.solve(c).wait_probability <= _CLIENT_SIDE_WAITS)
     timeout_s = decision.choice.pool_timeout_s if decision.choice else decision.situation.goal.request_timeout_s.value
-    wait = solve(pool.load, pool.hold, capacity, timeout_s=timeout_s)
-    return settings_of(Choice(capacity, timeout_s, capacity, wait), decision.situation)
+    return settings_of(Choice(capacity, timeout_s, capacity, pool.solve(capacity, timeout_s)), decision.situation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -191,7 +191,26 @@ def _least_others(request: Request) -> Quantity:
 def with_hold(situation: Situation, hold_s: float) -> Request:
     """The request with another mean hold that varies as the present one: a percentile is not kept, since the holds
     change as a whole."""
-    request = situation.request
+    request, workload = situation.request, situation.workload
+    if workload.histogram:
+        factor = hold_s / workload.hold_s.value
+        stretched = tuple((value * factor, share) for value, share in workload.histogram)
+        return msgspec.structs.replace(with_rate(situation), hold_histogram=stretched)
     name = "hold_s" if request.request_time_s is None else "request_time_s"
-    varied = {"hold_scv": hold_of(situation.workload).scv, "hold_p95_s": None, "request_p95_s": None}
-    return msgspec.structs.replace(request, **{name: hold_s}, **varied)
+    varied = {"hold_scv": hold_of(workload).scv, "hold_p95_s": None, "request_p95_s": None}
+    return msgspec.structs.replace(with_rate(situation), **{name: hold_s}, **varied)
+
+
+def with_rate(situation: Situation, rate_per_s: float | None = None) -> Request:
+    """The request with a stated rate (None: the present one) in the place of what it was observed in or follows from:
+    the rest can then be changed by itself."""
+    request, workload = situation.request, situation.workload
+    if request.trace is None and request.in_use is None:
+        return request if rate_per_s is None else msgspec.structs.replace(request, rate_per_s=rate_per_s)
+    present = workload.rate_per_s.value if workload.rate_per_s is not None else None
+    stated: dict[str, Any] = {"rate_per_s": present if rate_per_s is None else rate_per_s, "request_rate_per_s": None}
+    if workload.histogram:
+        stated["hold_histogram"] = workload.histogram
+    elif request.request_time_s is None:
+        stated["hold_s"] = workload.hold_s.value
+    return msgspec.structs.replace(request, trace=None, in_use=None, **stated)

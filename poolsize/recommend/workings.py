@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolsize.queueing import Closed, solve
+from poolsize.queueing import Closed
 from poolsize.recommend.choice import LATE_SHARE, carries
 from poolsize.recommend.decision import Decision
 from poolsize.recommend.pool_load import total_rate_per_s
@@ -42,7 +42,7 @@ def _capacity(decision: Decision) -> Iterator[str]:
     pool, goal = decision.pool, decision.situation.goal.p99_wait_s.value
     first = max(decision.needed - 2, pool.floor)
     steps = [
-        f"{capacity}: {_percent(solve(pool.load, pool.hold, capacity).exceeds(goal))}"
+        f"{capacity}: {_percent(pool.late(pool.solve(capacity), goal))}"
         for capacity in range(first, decision.needed + 1)
     ]
     yield f"P(wait > {duration(goal)}) with so many connections: " + ", ".join(steps) + " (1 % is the goal)"
@@ -59,7 +59,7 @@ def _capacity(decision: Decision) -> Iterator[str]:
 def _carried(decision: Decision, first: int) -> Iterator[str]:
     """Where one connection less would keep waits short only because it slows the threads down."""
     pool, goal = decision.pool, decision.situation.goal.p99_wait_s.value
-    less, more = (solve(pool.load, pool.hold, max(c, 1)) for c in (decision.needed - 1, decision.needed))
+    less, more = (pool.solve(max(c, 1)) for c in (decision.needed - 1, decision.needed))
     if decision.needed <= first or less.exceeds(goal) > LATE_SHARE or carries(pool, less):
         return
     shares = [wait.throughput_per_s / pool.rate_per_s * 100 for wait in (less, more)]

@@ -5,31 +5,20 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from poolsize.datatypes import Deployment, Quantity, Request, Workload
+from poolsize.datatypes import Deployment, Quantity, Request, Trace, Workload
 from poolsize.errors import UsageError, WorkloadError
 from poolsize.profiles import Profile
 from poolsize.recommend.hold_law import scv_from_p95
+from poolsize.units import duration
 
 EXPONENTIAL: Final = Quantity(value=1.0, origin="assumed", source="exponential holds")
-
-
-def resolve_workload(request: Request, chosen: Profile, deployment: Deployment) -> Workload:
-    """Stated numbers first, then what follows from requests, then the profile's. Raises UsageError for options that
-    say the same thing twice, WorkloadError for numbers that no workload has."""
-    _at_most_one(request, "rate_per_s", "request_rate_per_s", "think_s")
-    _at_most_one(request, "hold_s", "request_time_s")
-    _at_most_one(request, "hold_p95_s", "hold_scv", "request_p95_s")
-    _positive(request)
-    hold = _hold(request, chosen)
-    scv, law = _variation(request, chosen, hold)
-    think = None
-    if request.think_s is not None:
-        if deployment.threads is None:
-            raise UsageError(f"--think is a thread's, and {deployment.worker_type} has no threads: state --rate.")
-        think = Quantity(value=request.think_s, origin="stated", source="--think")
-    rate = None if think else _rate(request, chosen, deployment)
-    return Workload(hold_s=hold, rate_per_s=rate, think_s=think, hold_scv=scv, law=law, profile=chosen.name)
-
+_LITTLE: Final = 0.10
+"""Little's law holds for any pool over any long time: rate × hold and the connections in use, measured over the same
+minutes, differ by less than 10 %, or one of the three is of something else."""
+_MEMORY: Final = 10.0
+_LEAST_MEMORY_S: Final = 1.0
+"""A trace is sized for its busiest stretch of ten times what a pool remembers, which is the longer of a hold and the
+shortest pool_timeout, 1 s: in a shorter stretch the pool has not felt the load yet, in a longer one it is averaged."""
 
 _OPTIONS: Final = {
     "rate_per_s": "--rate",
@@ -40,57 +29,127 @@ _OPTIONS: Final = {
     "hold_p95_s": "--hold-p95",
     "hold_scv": "--hold-scv",
     "request_p95_s": "--request-p95",
+    "in_use": "--in-use",
+    "hold_histogram": "--hold-histogram",
+    "trace": "--trace",
 }
+_ARRIVALS: Final = ("rate_per_s", "request_rate_per_s", "think_s", "trace")
+_HOLDS: Final = ("hold_s", "request_time_s", "hold_histogram")
+_VARIATIONS: Final = ("hold_p95_s", "hold_scv", "request_p95_s", "hold_histogram")
 
 
-def _at_most_one(request: Request, *names: str) -> None:
-    given = [_OPTIONS[name] for name in names if getattr(request, name) is not None]
-    if len(given) > 1:
-        raise UsageError(f"{given[0]} and {given[1]} say the same thing: give one of them.")
+def resolve_workload(request: Request, chosen: Profile, deployment: Deployment) -> Workload:
+    """Stated numbers first, then what was observed or follows from requests, then the profile's.
+
+    Raises UsageError for options that say the same thing twice, WorkloadError for numbers that no workload has.
+    """
+    _check(request)
+    if request.think_s is not None and deployment.threads is None:
+        raise UsageError(f"--think is a thread's, and {deployment.worker_type} has no threads: state --rate.")
+    histogram = request.hold_histogram or _recorded_holds(request.trace)
+    hold = _stated_hold(request, histogram)
+    think = None if request.think_s is None else Quantity(value=request.think_s, origin="stated", source="--think")
+    rate = None if think else _stated_rate(request, deployment, hold)
+    if request.in_use is not None:
+        rate, hold = _by_littles_law(request.in_use, rate, hold)
+    hold = hold or chosen.assumed(chosen.hold_s)
+    scv, law = _variation(request, chosen, hold, histogram)
+    if rate is None and think is None:
+        rate = _profiles_rate(chosen, deployment)
+    return Workload(
+        hold_s=hold,
+        rate_per_s=rate,
+        think_s=think,
+        hold_scv=scv,
+        law=law,
+        histogram=histogram if law == "histogram" else (),
+        profile=chosen.name,
+    )
 
 
-def _positive(request: Request) -> None:
+def _check(request: Request) -> None:
+    recorded = request.trace is not None and request.trace.holds_s is not None
+    holds = (*_HOLDS, "trace") if recorded else _HOLDS
+    variations = (*_VARIATIONS, "trace") if recorded else _VARIATIONS
+    for names in (_ARRIVALS, holds, variations):
+        given = [_OPTIONS[name] for name in names if getattr(request, name) not in (None, ())]
+        if len(given) > 1:
+            raise UsageError(f"{given[0]} and {given[1]} say the same thing: give one of them.")
+    if request.in_use is not None and request.think_s is not None:
+        raise UsageError("--in-use goes with --rate, --request-rate, --trace or a hold, and not with --think.")
     for name, option in _OPTIONS.items():
         value = getattr(request, name)
-        if value is None:
+        if not isinstance(value, int | float):
             continue
         if not math.isfinite(value) or value < 0 or (value == 0 and name != "hold_scv"):
-            raise WorkloadError(f"{option} is {'0 or more' if name == 'hold_scv' else 'above 0'}.")
+            raise WorkloadError(f"{option} must be {'0 or more' if name == 'hold_scv' else 'above 0'}, not {value:g}.")
 
 
-def _hold(request: Request, chosen: Profile) -> Quantity:
+def _stated_hold(request: Request, histogram: tuple[tuple[float, float], ...]) -> Quantity | None:
     if request.hold_s is not None:
         return Quantity(value=request.hold_s, origin="stated", source="--hold")
     if request.request_time_s is not None:
         return Quantity(
             value=request.request_time_s, origin="upper bound", source="--request-time: at most the whole request"
         )
-    return chosen.assumed(chosen.hold_s)
+    if histogram:
+        source = "--hold-histogram" if request.hold_histogram else "--trace"
+        return Quantity(value=mean_of(histogram), origin="observed", source=source)
+    return None
 
 
-def _rate(request: Request, chosen: Profile, deployment: Deployment) -> Quantity:
+def _stated_rate(request: Request, deployment: Deployment, hold: Quantity | None) -> Quantity | None:
     if request.rate_per_s is not None:
         return Quantity(value=request.rate_per_s, origin="stated", source="--rate")
     held = deployment.checkouts_per_request
     if request.request_rate_per_s is not None:
         more = f" × {held} connections a request" if held > 1 else ""
         return Quantity(value=request.request_rate_per_s * held, origin="stated", source=f"--request-rate{more}")
-    processes = deployment.instances * deployment.processes
+    if request.trace is not None:
+        return _busiest(request.trace, hold.value if hold else 0.0)
+    return None
+
+
+def _profiles_rate(chosen: Profile, deployment: Deployment) -> Quantity:
     each = chosen.rate_per_process_per_s.value
     return Quantity(
-        value=each * processes, origin="assumed", source=f"profile {chosen.name}, {each:g}/s in each process"
+        value=each * deployment.instances * deployment.processes,
+        origin="assumed",
+        source=f"profile {chosen.name}, {each:g}/s in each process",
     )
 
 
-def _variation(request: Request, chosen: Profile, hold: Quantity) -> tuple[Quantity, str]:
+def _by_littles_law(in_use: float, rate: Quantity | None, hold: Quantity | None) -> tuple[Quantity | None, Quantity]:
+    """The one of rate and hold that is missing, or a check of all three: in use = rate × hold."""
+    if rate is not None and hold is not None:
+        product = rate.value * hold.value
+        if abs(product - in_use) > _LITTLE * in_use:
+            raise WorkloadError(
+                f"{rate.value:.4g} checkouts/s of {duration(hold.value)} each keep {product:.3g} connections in use, "
+                f"and --in-use says {in_use:.3g}: by Little's law the two are the same, so one of the three numbers is "
+                "of another time or of something else."
+            )
+        return rate, hold
+    if rate is not None:
+        return rate, Quantity(value=in_use / rate.value, origin=rate.origin, source="--in-use / rate")
+    if hold is not None:
+        return Quantity(value=in_use / hold.value, origin=hold.origin, source="--in-use / hold"), hold
+    raise UsageError("--in-use needs a rate or a hold beside it, from which the other follows.")
+
+
+def _variation(
+    request: Request, chosen: Profile, hold: Quantity, histogram: tuple[tuple[float, float], ...]
+) -> tuple[Quantity, str]:
     if request.hold_scv is not None:
-        law = "exponential" if request.hold_scv == 1 else "general"
+        law = {0.0: "constant", 1.0: "exponential"}.get(request.hold_scv, "lognormal")
         return Quantity(value=request.hold_scv, origin="stated", source="--hold-scv"), law
     for p95, option in ((request.hold_p95_s, "--hold-p95"), (request.request_p95_s, "--request-p95")):
         if p95 is not None:
             _same_subject(request, option)
             scv, law = scv_from_p95(hold.value, p95)
             return Quantity(value=scv, origin="stated", source=f"{option}, {law}"), law
+    if histogram:
+        return Quantity(value=scv_of(histogram), origin="observed", source=hold.source), "histogram"
     if hold.origin == "assumed":
         return chosen.assumed(chosen.hold_scv), "lognormal"
     return EXPONENTIAL, "exponential"
@@ -101,3 +160,40 @@ def _same_subject(request: Request, option: str) -> None:
     mean, given = ("--hold", request.hold_s) if option == "--hold-p95" else ("--request-time", request.request_time_s)
     if given is None:
         raise UsageError(f"{option} goes with {mean}, the mean of the same time.")
+
+
+def _recorded_holds(trace: Trace | None) -> tuple[tuple[float, float], ...]:
+    if trace is None or trace.holds_s is None:
+        return ()
+    share = 1.0 / len(trace.holds_s)
+    counts: dict[float, int] = {}
+    for hold_s in trace.holds_s:
+        counts[hold_s] = counts.get(hold_s, 0) + 1
+    return tuple((value, counts[value] * share) for value in sorted(counts))
+
+
+def mean_of(histogram: tuple[tuple[float, float], ...]) -> float:
+    """Seconds."""
+    return math.fsum(value * share for value, share in histogram)
+
+
+def scv_of(histogram: tuple[tuple[float, float], ...]) -> float:
+    """variance / mean²."""
+    mean = mean_of(histogram)
+    return math.fsum((value / mean - 1.0) ** 2 * share for value, share in histogram)
+
+
+def _busiest(trace: Trace, hold_s: float) -> Quantity:
+    """The rate of the busiest stretch, which a whole pool feels."""
+    arrivals, length = trace.arrivals_s, _MEMORY * max(hold_s, _LEAST_MEMORY_S)
+    recorded_s = arrivals[-1] - arrivals[0]
+    if recorded_s <= length:
+        source = f"--trace, {len(arrivals)} checkouts in {duration(recorded_s)}"
+        return Quantity(value=(len(arrivals) - 1) / recorded_s, origin="observed", source=source)
+    most, first = 0, 0
+    for last, arrival in enumerate(arrivals):
+        while arrival - arrivals[first] >= length:
+            first += 1
+        most = max(most, last - first + 1)
+    source = f"--trace, the busiest {duration(length)} of {duration(recorded_s)}"
+    return Quantity(value=most / length, origin="observed", source=source)

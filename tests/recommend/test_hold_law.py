@@ -84,7 +84,7 @@ def test_a_longer_p95_never_varies_less(one: float, other: float) -> None:
 
 @pytest.mark.parametrize("ratio", [0.999, 0.5, 1e-6])
 def test_a_p95_below_the_mean_is_refused_with_the_histogram_as_the_way_out(ratio: float) -> None:
-    with pytest.raises(WorkloadError, match=r"no percentile shows them: state --hold-scv, computed from a histogram"):
+    with pytest.raises(WorkloadError, match=r"no percentile shows them: give --hold-histogram, or its variance"):
         scv_from_p95(0.1, ratio * 0.1)
 
 

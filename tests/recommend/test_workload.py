@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
-from poolsize.datatypes import Quantity, Recommendation
+from poolsize.datatypes import Quantity, Recommendation, Trace
 from poolsize.errors import UsageError, WorkloadError
 from poolsize.profiles import PROFILES, profile
 from tests.recommend.asked import PLENTY, answered, decided
+
+HOLDS = ((0.01, 0.75), (0.09, 0.25))
+"""Mean 30 ms, variance / mean² 4/3."""
+TRACE = Trace((0.0, 1.0, 2.0, 3.0), (0.1, 0.1, 0.1, 0.5))
 
 
 def origins(answer: Recommendation) -> dict[str, str]:
@@ -94,6 +98,14 @@ def test_the_threads_of_a_profile_are_its_own(tmp_path: Path) -> None:
         ),
         ({"rate_per_s": 1, "hold_p95_s": 1}, "--hold-p95 goes with --hold, the mean of the same time."),
         ({"hold_s": 1, "request_p95_s": 1}, "--request-p95 goes with --request-time, the mean of the same time."),
+        ({"rate_per_s": 1, "trace": TRACE}, "--rate and --trace say the same thing: give one of them."),
+        ({"hold_s": 1, "hold_histogram": HOLDS}, "--hold and --hold-histogram say the same thing: give one of them."),
+        ({"hold_s": 1, "trace": TRACE}, "--hold and --trace say the same thing: give one of them."),
+        ({"hold_histogram": HOLDS, "hold_scv": 1}, "--hold-scv and --hold-histogram say the same thing: give one of "
+         "them."),
+        ({"in_use": 2, "think_s": 1}, "--in-use goes with --rate, --request-rate, --trace or a hold, and not with "
+         "--think."),
+        ({"in_use": 2}, "--in-use needs a rate or a hold beside it, from which the other follows."),
         ({"worker_type": "gunicorn-sync", "threads": 4}, "A process of gunicorn-sync works on 1 request at once, so "
          "--threads 4 does not go with it."),
         ({"workers": 0}, "--workers is at least 1, not 0."),
@@ -125,13 +137,14 @@ def test_options_that_are_impossible_or_contradict_are_one_sentence(request_: di
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        ({"rate_per_s": 0.0}, "--rate is above 0."),
-        ({"rate_per_s": float("nan")}, "--rate is above 0."),
-        ({"hold_s": float("inf")}, "--hold is above 0."),
-        ({"request_time_s": -1.0}, "--request-time is above 0."),
-        ({"think_s": 0.0}, "--think is above 0."),
-        ({"hold_s": 0.1, "hold_scv": -0.1}, "--hold-scv is 0 or more."),
-        ({"hold_s": 0.1, "hold_p95_s": 0.0}, "--hold-p95 is above 0."),
+        ({"rate_per_s": 0.0}, "--rate must be above 0, not 0."),
+        ({"rate_per_s": float("nan")}, "--rate must be above 0, not nan."),
+        ({"hold_s": float("inf")}, "--hold must be above 0, not inf."),
+        ({"request_time_s": -1.0}, "--request-time must be above 0, not -1."),
+        ({"think_s": 0.0}, "--think must be above 0, not 0."),
+        ({"in_use": 0.0}, "--in-use must be above 0, not 0."),
+        ({"hold_s": 0.1, "hold_scv": -0.1}, "--hold-scv must be 0 or more, not -0.1."),
+        ({"hold_s": 0.1, "hold_p95_s": 0.0}, "--hold-p95 must be above 0, not 0."),
     ],
 )
 def test_numbers_that_no_workload_has_are_one_sentence(request_: dict[str, Any], sentence: str) -> None:
@@ -141,8 +154,50 @@ def test_numbers_that_no_workload_has_are_one_sentence(request_: dict[str, Any],
 
 
 def test_constant_holds_are_a_law_too() -> None:
-    assert decided(rate_per_s=10, hold_s=0.1, hold_scv=0).situation.workload.law == "general"
+    assert decided(rate_per_s=10, hold_s=0.1, hold_scv=0).situation.workload.law == "constant"
     assert decided(rate_per_s=10, hold_s=0.1, hold_scv=1).situation.workload.law == "exponential"
+
+
+def test_a_histogram_is_mean_and_variation_and_law() -> None:
+    workload = decided(rate_per_s=10, hold_histogram=HOLDS).situation.workload
+    assert workload.hold_s == Quantity(value=pytest.approx(0.03), origin="observed", source="--hold-histogram")
+    assert workload.hold_scv is not None
+    assert workload.hold_scv.value == pytest.approx(4 / 3)
+    assert (workload.law, workload.histogram) == ("histogram", HOLDS)
+
+
+def test_a_trace_is_the_rate_of_its_busiest_stretch_and_the_holds_in_it() -> None:
+    quiet, burst = [float(second) for second in range(100)], [100.0 + n / 10 for n in range(100)]
+    times = (*quiet, *burst, *(110.0 + second for second in range(100)))
+    workload = decided(trace=Trace(times, (0.02,) * len(times))).situation.workload
+    assert workload.rate_per_s == Quantity(value=10.0, origin="observed", source="--trace, the busiest 10 s of 209 s")
+    assert workload.hold_s == Quantity(value=pytest.approx(0.02), origin="observed", source="--trace")
+    assert workload.histogram == ((0.02, pytest.approx(1.0)),)
+    alone = decided(trace=Trace(times), hold_s=0.05).situation.workload
+    assert (alone.rate_per_s, alone.hold_s.source) == (workload.rate_per_s, "--hold")
+
+
+def test_a_short_trace_is_its_mean_rate() -> None:
+    rate = decided(trace=TRACE).situation.workload.rate_per_s
+    assert rate == Quantity(value=1.0, origin="observed", source="--trace, 4 checkouts in 3 s")
+
+
+def test_connections_in_use_give_what_is_missing_by_littles_law() -> None:
+    by_rate = decided(rate_per_s=50, in_use=2.0).situation.workload
+    assert by_rate.hold_s == Quantity(value=pytest.approx(0.04), origin="stated", source="--in-use / rate")
+    by_hold = decided(hold_s=0.04, in_use=2.0).situation.workload
+    assert by_hold.rate_per_s == Quantity(value=pytest.approx(50), origin="stated", source="--in-use / hold")
+
+
+@pytest.mark.parametrize(
+    ("in_use", "is_refused"), [(2.0, False), (1.83, False), (2.2, False), (1.8, True), (2.3, True)]
+)
+def test_three_numbers_that_break_littles_law_by_over_a_tenth_are_refused(in_use: float, is_refused: bool) -> None:
+    if not is_refused:
+        assert answered(rate_per_s=50, hold_s=0.04, in_use=in_use).verdict == "fits"
+        return
+    with pytest.raises(WorkloadError, match=r"50 checkouts/s of 40 ms each keep 2 connections in use"):
+        answered(rate_per_s=50, hold_s=0.04, in_use=in_use)
 
 
 def test_an_unknown_profile_or_worker_type_is_refused_by_its_registry() -> None:
