@@ -9,10 +9,10 @@ from typing import Final, cast
 from msgspec.structs import replace
 
 from poolsize.choices import not_one_of
+from poolsize.datatypes import Trace
 from poolsize.errors import UsageError, WorkloadError
 from poolsize.queueing import Closed, Hold, HoldLaw, Open
 from poolsize.recommend.hold_law import scv_from_p95
-from poolsize.simulate.scenario import Trace
 
 LAWS: Final = ("constant", "exponential", "lognormal", "gamma", "h2")
 """What --hold-law takes; a histogram has an option of its own."""
