@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from poolsize.datatypes import DatabaseFacts, HistoryEntry, Recommendation
-from poolsize.store import StoredDocument
+from poolsize.datatypes import DatabaseFacts, HistoryEntry, Quantity, Recommendation
+from poolsize.units import duration, rate, size
+
+if TYPE_CHECKING:
+    from poolsize.store import Store, StoredDocument
 
 NOTEWORTHY: Final = 0.25
 """A measured time is called changed from 25 % on: the median of a probe is known to ±5 %, and the rest is the
 ordinary drift of a busy server."""
 
 
-def history(documents: Iterable[StoredDocument], *, limit: int | None = None) -> tuple[HistoryEntry, ...]:
-    """Entries newest first, from documents newest first; at most `limit` of them, None for all."""
-    listed = list(documents)
-    shown = listed if limit is None else listed[:limit]
-    return tuple(_entry(stored, _before(stored, listed)) for stored in shown)
-
-
-def _before(stored: StoredDocument, documents: list[StoredDocument]) -> StoredDocument | None:
-    same = (other for other in documents if (other.kind, other.target) == (stored.kind, stored.target))
-    return next((other for other in same if other.id < stored.id), None)
+def history_entries(store: Store, *, limit: int | None = None) -> tuple[HistoryEntry, ...]:
+    """Entries newest first; at most `limit` of them, None for all. Raises FileError where the store cannot be read."""
+    return tuple(_entry(stored, store.before(stored)) for stored in islice(store.documents(), limit))
 
 
 def _entry(stored: StoredDocument, before: StoredDocument | None) -> HistoryEntry:
-    now = _points(stored.document)
-    earlier = _points(before.document) if before else {}
+    document = stored.document
     return HistoryEntry(
         id=stored.id,
         kind=stored.kind,
         target=stored.target,
         saved_at=stored.saved_at,
-        summary=_summary(stored.document),
-        changes=_changes(earlier, now) if before else (),
+        summary=_summary(document),
+        changes=_changes(_points(before.document), _points(document)) if before else (),
+        reproduce=document.reproduce if isinstance(document, Recommendation) else "",
     )
 
 
@@ -55,51 +52,71 @@ def _summary(document: DatabaseFacts | Recommendation) -> str:
     return ", ".join(parts) or "nothing could be read"
 
 
-Point = str | float | None
+class Point(NamedTuple):
+    """One value of a document, as a person reads it."""
+
+    text: str
+    seconds: float | None = None
+    """Of a measured time, which is never twice the same."""
 
 
-def _points(document: DatabaseFacts | Recommendation) -> Mapping[str, Point]:
-    """What is compared between two documents, under the name a person reads."""
+def _points(document: DatabaseFacts | Recommendation) -> Mapping[str, Point | None]:
+    """What is compared between two documents, under the name a person reads: of an answer first what was asked, since
+    the answer to another question is another."""
     if isinstance(document, Recommendation):
-        settings = document.settings
+        deployment, settings = document.deployment, document.settings
         return {
-            "verdict": document.verdict,
-            "pool_size": str(settings.pool_size) if settings else None,
-            "max_overflow": str(settings.max_overflow) if settings else None,
-            "pool_timeout": f"{settings.pool_timeout_s:g} s" if settings else None,
-            "worst case": str(document.worst_case),
-            "binding": document.binding,
+            "worker type": _point(deployment.worker_type if deployment else None),
+            **{name: _input(name, quantity) for name, quantity in document.inputs.items()},
+            "verdict": _point(document.verdict),
+            "pool_size": _point(settings.pool_size if settings else None),
+            "max_overflow": _point(settings.max_overflow if settings else None),
+            "pool_timeout": Point(duration(settings.pool_timeout_s)) if settings else None,
+            "worst case": _point(document.worst_case),
+            "binding": _point(document.binding),
         }
     limits, database, connect = document.limits, document.database, document.connect
     return {
-        "server version": database.server_version if database else None,
-        "max_connections": _text(limits.max_connections if limits else None),
-        "usable": _text(limits.usable_connections if limits else None),
-        "others": _text(limits.other_connections if limits else None),
-        "connect p50": connect.p50_s if connect else None,
-        "round trip": document.round_trip_s,
+        "server version": _point(database.server_version if database else None),
+        "max_connections": _point(limits.max_connections if limits else None),
+        "usable": _point(limits.usable_connections if limits else None),
+        "others": _point(limits.other_connections if limits else None),
+        "connect p50": _measured(connect.p50_s if connect else None),
+        "round trip": _measured(document.round_trip_s),
     }
 
 
-def _changes(before: Mapping[str, Point], now: Mapping[str, Point]) -> tuple[str, ...]:
-    return tuple(
-        f"{name} {_shown(before.get(name))} → {_shown(value)}"
-        for name, value in now.items()
-        if _differs(before.get(name), value)
-    )
+def _input(name: str, quantity: Quantity) -> Point:
+    """The name ends with the unit."""
+    value = quantity.value
+    if name.endswith("_per_s"):
+        return Point(rate(value))
+    if name.endswith("_bytes"):
+        return Point(size(value))
+    if name.endswith("_s"):
+        return Point(duration(value), value if quantity.origin == "measured" else None)
+    return Point(f"{value:g}")
 
 
-def _differs(before: Point, now: Point) -> bool:
-    if isinstance(before, float) and isinstance(now, float):
-        return abs(now - before) > NOTEWORTHY * before
-    return before != now
+def _point(value: str | int | None) -> Point | None:
+    return None if value is None else Point(str(value))
 
 
-def _shown(value: Point) -> str:
-    if isinstance(value, float):
-        return f"{value * 1000:.2f} ms"
-    return value or "unknown"
+def _measured(seconds: float | None) -> Point | None:
+    return None if seconds is None else Point(duration(seconds), seconds)
 
 
-def _text(value: int | None) -> str | None:
-    return None if value is None else str(value)
+def _changes(before: Mapping[str, Point | None], now: Mapping[str, Point | None]) -> tuple[str, ...]:
+    names = dict.fromkeys((*now, *before))
+    pairs = ((name, before.get(name), now.get(name)) for name in names)
+    return tuple(f"{name} {_shown(old)} → {_shown(new)}" for name, old, new in pairs if _differs(old, new))
+
+
+def _differs(before: Point | None, now: Point | None) -> bool:
+    if before is None or now is None or before.seconds is None or now.seconds is None:
+        return (before and before.text) != (now and now.text)
+    return abs(now.seconds - before.seconds) > NOTEWORTHY * before.seconds
+
+
+def _shown(point: Point | None) -> str:
+    return "unknown" if point is None else point.text

@@ -8,9 +8,9 @@ stored.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +20,29 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
-from poolsize.datatypes import DatabaseFacts, Layer, Recommendation, StoredProbe, StoredRecommendation, limits_of
+from poolsize.datatypes import (
+    DatabaseFacts,
+    ErrorReport,
+    Layer,
+    Recommendation,
+    StoredProbe,
+    StoredRecommendation,
+    with_layers,
+)
 from poolsize.errors import FileError
 
 SCHEMA_VERSION: Final = 1
 """Raised with a migration when a table changes; a newer store is refused rather than misread."""
 _BUSY_TIMEOUT_S: Final = 10
 """Writers of one SQLite file wait for each other; a write takes milliseconds."""
+REMEMBERED: Final = timedelta(days=30)
+"""How long before a probe the most `others` still count: a month holds the month's own jobs, while services that moved
+away longer ago must not take room for ever."""
+REMEMBERED_PROBES: Final = 500
+"""As many probes of one database are looked at for that, so that a history of one a minute costs no more."""
+_PAGE: Final = 20
+"""Documents read at once: what `poolsize history` lists; whoever wants the newest alone reads little in vain."""
+_TARGET_LENGTH: Final = 500
 _SECONDS: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 _METADATA = sa.MetaData()
@@ -36,10 +52,12 @@ _DOCUMENTS = sa.Table(
     _METADATA,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("kind", sa.String(20), nullable=False),
-    sa.Column("target", sa.String(500), nullable=False),
+    sa.Column("target", sa.String(_TARGET_LENGTH), nullable=False),
     sa.Column("saved_at", sa.String(20), nullable=False),
     # A text of 64 KB, which is MySQL's, would cut a probe with many sessions short.
     sa.Column("document", sa.Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb"), nullable=False),
+    # True of any rows, since `id` is: for its index, which every database makes with the table.
+    sa.UniqueConstraint("kind", "target", "id"),
 )
 
 
@@ -79,7 +97,7 @@ class Store:
         kept = _without_queries(document) if isinstance(document, DatabaseFacts) else document
         row = {
             "kind": document.command,
-            "target": document.target[:500],
+            "target": document.target[:_TARGET_LENGTH],
             "saved_at": datetime.now(UTC).strftime(_SECONDS),
             "document": msgspec.json.encode(kept).decode(),
         }
@@ -90,11 +108,26 @@ class Store:
 
     def latest_probe(self, target: str | None = None) -> StoredProbe | None:
         """The newest probe that reached its database (of one masked target, or of any); None when there is none."""
-        newest = next(self._probes(target), None)
-        if newest is None:
-            return None
-        facts = _with_highest_others(newest, list(self._probes(newest.target)))
-        return StoredProbe(facts=facts, saved_at=newest.saved_at)
+        for stored in self.documents(kind="probe", target=target):
+            if isinstance(stored.document, DatabaseFacts) and stored.document.error is None:
+                return StoredProbe(facts=self.with_highest_others(stored.document), saved_at=stored.saved_at)
+        return None
+
+    def with_highest_others(self, facts: DatabaseFacts) -> DatabaseFacts:
+        """The facts of a probe, each layer with the highest `others` that it or an earlier probe saw, and when: of the
+        same target with the same `own`, within `REMEMBERED` before it, and of those the last `REMEMBERED_PROBES`."""
+        if facts.limits is None:
+            return facts
+        until = datetime.fromisoformat(facts.measured_at) if facts.measured_at else datetime.now(UTC)
+        query = (
+            self._newest(kind="probe", target=facts.target)
+            .where(_DOCUMENTS.c.saved_at >= (until - REMEMBERED).strftime(_SECONDS))
+            .limit(REMEMBERED_PROBES)
+        )
+        seen = [(row.saved_at, found) for row in self._rows(query) if (found := _sighting(row.document)) is not None]
+        same = [(at, one) for at, one in seen if one.error is None and one.own == facts.own]
+        layers = tuple(_busiest(layer, same) for layer in facts.limits.layers)
+        return msgspec.structs.replace(facts, limits=with_layers(facts.limits, layers))
 
     def latest_recommendation(self) -> StoredRecommendation | None:
         """The newest recommendation that has settings; None when there is none."""
@@ -103,24 +136,41 @@ class Store:
                 return StoredRecommendation(recommendation=stored.document, saved_at=stored.saved_at)
         return None
 
-    def documents(self, *, kind: str | None = None, target: str | None = None) -> Iterator[StoredDocument]:
-        """All documents, newest first; those that a newer poolsize wrote in a form unknown here are left out."""
-        query = sa.select(_DOCUMENTS).order_by(_DOCUMENTS.c.id.desc())
+    def before(self, stored: StoredDocument) -> StoredDocument | None:
+        """The one before it of the same kind and target."""
+        return next(self.documents(kind=stored.kind, target=stored.target, before=stored.id), None)
+
+    def documents(
+        self, *, kind: str | None = None, target: str | None = None, before: int | None = None
+    ) -> Iterator[StoredDocument]:
+        """All documents, newest first, or those numbered below `before`; read as they are asked for. Those that a newer
+        poolsize wrote in a form unknown here are left out."""
+        while True:
+            query = self._newest(kind=kind, target=target)
+            rows = self._rows((query if before is None else query.where(_DOCUMENTS.c.id < before)).limit(_PAGE))
+            for row in rows:
+                document = _decode(row.kind, row.document)
+                if document is not None:
+                    yield StoredDocument(row.id, row.kind, row.target, row.saved_at, document)
+            if len(rows) < _PAGE:
+                return
+            before = rows[-1].id
+
+    def _newest(self, *, kind: str | None, target: str | None) -> sa.Select[tuple[int, str, str, str, str]]:
+        query = sa.select(
+            _DOCUMENTS.c.id, _DOCUMENTS.c.kind, _DOCUMENTS.c.target, _DOCUMENTS.c.saved_at, _DOCUMENTS.c.document
+        ).order_by(_DOCUMENTS.c.id.desc())
         if kind is not None:
             query = query.where(_DOCUMENTS.c.kind == kind)
         if target is not None:
-            query = query.where(_DOCUMENTS.c.target == target[:500])
-        with self._reporting("read"), self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        for row in rows:
-            document = _decode(row.kind, row.document)
-            if document is not None:
-                yield StoredDocument(row.id, row.kind, row.target, row.saved_at, document)
+            query = query.where(_DOCUMENTS.c.target == target[:_TARGET_LENGTH])
+        return query
 
-    def _probes(self, target: str | None) -> Iterator[StoredDocument]:
-        for stored in self.documents(kind="probe", target=target):
-            if isinstance(stored.document, DatabaseFacts) and stored.document.error is None:
-                yield stored
+    def _rows(
+        self, query: sa.Select[tuple[int, str, str, str, str]]
+    ) -> Sequence[sa.Row[tuple[int, str, str, str, str]]]:
+        with self._reporting("read"), self._engine.connect() as connection:
+            return connection.execute(query).all()
 
     def _prepare(self) -> None:
         """Create what is missing. Two first users at once: the slower one finds the tables there, or (PostgreSQL's
@@ -192,27 +242,33 @@ def _without_queries(facts: DatabaseFacts) -> DatabaseFacts:
     return msgspec.structs.replace(facts, sessions=sessions)
 
 
-def _with_highest_others(newest: StoredDocument, probes: list[StoredDocument]) -> DatabaseFacts:
-    """The newest facts, each layer with the highest `others` that any probe of this target saw."""
-    facts = newest.document
-    assert isinstance(facts, DatabaseFacts)  # noqa: S101 - _probes yields nothing else
-    if facts.limits is None:
-        return facts
-    layers = tuple(_busiest(layer, probes) for layer in facts.limits.layers)
-    limits = limits_of(
-        layers,
-        max_connections=facts.limits.max_connections,
-        reserved_connections=facts.limits.reserved_connections,
-        origin=facts.limits.origin,
-        source=facts.limits.source,
-    )
-    return msgspec.structs.replace(facts, limits=limits)
+class _SeenLayer(msgspec.Struct):
+    name: str
+    others: int | None = None
 
 
-def _busiest(layer: Layer, probes: list[StoredDocument]) -> Layer:
-    for stored in probes:
-        earlier = stored.document.limits if isinstance(stored.document, DatabaseFacts) else None
-        for seen in earlier.layers if earlier else ():
+class _SeenLimits(msgspec.Struct):
+    layers: tuple[_SeenLayer, ...] = ()
+
+
+class _Sighting(msgspec.Struct):
+    """Of a stored probe as much as `others` needs: ten times faster to decode than all of it."""
+
+    own: tuple[str, ...] = ()
+    limits: _SeenLimits | None = None
+    error: ErrorReport | None = None
+
+
+def _sighting(text: str) -> _Sighting | None:
+    try:
+        return msgspec.json.decode(text, type=_Sighting)
+    except msgspec.ValidationError:
+        return None
+
+
+def _busiest(layer: Layer, probes: Sequence[tuple[str, _Sighting]]) -> Layer:
+    for at, earlier in probes:
+        for seen in earlier.limits.layers if earlier.limits else ():
             if seen.name == layer.name and (seen.others or 0) > (layer.others or 0):
-                layer = msgspec.structs.replace(layer, others=seen.others, others_at=stored.saved_at)
+                layer = msgspec.structs.replace(layer, others=seen.others, others_at=at)
     return layer

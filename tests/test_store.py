@@ -6,22 +6,29 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from poolsize import store as store_module
 from poolsize.datatypes import (
     Database,
     DatabaseFacts,
+    ErrorReport,
     Layer,
+    Quantity,
     Recommendation,
     SessionGroup,
     Settings,
+    StoredProbe,
     limits_of,
 )
 from poolsize.errors import FileError
-from poolsize.history import history
+from poolsize.history import history_entries
 from poolsize.store import Store, open_store
 from tests.servers import MariaDbServer, PostgresServer
 
@@ -37,9 +44,12 @@ def facts(others: int, *, target: str = TARGET, max_connections: int = 100) -> D
     return DatabaseFacts(target=target, database=Database(dialect="postgresql"), limits=limits)
 
 
-def recommendation(pool_size: int) -> Recommendation:
+def recommendation(pool_size: int, **inputs: Quantity) -> Recommendation:
     settings = Settings(pool_size=pool_size, max_overflow=1, pool_timeout_s=1.0)
-    return Recommendation(target=TARGET, verdict="fits", settings=settings, worst_case=(pool_size + 1) * 4)
+    return Recommendation(
+        target=TARGET, verdict="fits", settings=settings, worst_case=(pool_size + 1) * 4, inputs=inputs,
+        reproduce=f"poolsize recommend --workers {pool_size}",
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -62,7 +72,7 @@ def test_an_empty_history_has_no_latest(url: str) -> None:
     store = Store(url)
     assert store.latest_probe() is None
     assert store.latest_recommendation() is None
-    assert history(store.documents()) == ()
+    assert history_entries(store) == ()
 
 
 def test_the_highest_others_of_all_probes_of_a_target_is_kept_with_its_time(url: str) -> None:
@@ -82,18 +92,81 @@ def test_the_highest_others_of_all_probes_of_a_target_is_kept_with_its_time(url:
     assert limits.max_connections == 100, "what has nothing to do with others stays"
 
 
+def others_of(stored: StoredProbe | None) -> tuple[int | None, str]:
+    assert stored is not None
+    assert stored.facts.limits is not None
+    return stored.facts.limits.layers[0].others, stored.facts.limits.layers[0].others_at
+
+
+def test_others_are_compared_among_probes_with_the_same_own_alone(url: str) -> None:
+    """With a name in it that is nobody's, every session is another service's."""
+    store = Store(url)
+    store.save(replace(facts(4), own=("shop",)))
+    store.save(replace(facts(31), own=("shpo",)))
+    store.save(replace(facts(3), own=("shop",)))
+    assert others_of(store.latest_probe(TARGET))[0] == 4
+    store.save(facts(2))
+    assert others_of(store.latest_probe(TARGET)) == (2, "")
+
+
+def test_others_are_remembered_for_a_month(url: str, tmp_path: Path) -> None:
+    store, now = Store(url), datetime.now(UTC)
+    ages = (timedelta(days=31), timedelta(days=29), timedelta(0))
+    for others, age in zip((31, 12, 7), ages, strict=True):
+        store.save(replace(facts(others), measured_at=(now - age).isoformat(timespec="seconds")))
+    saved = [(now - age).strftime("%Y-%m-%dT%H:%M:%SZ") for age in ages]
+    with closing(sqlite3.connect(tmp_path / "history.db")) as raw, raw:
+        for number, when in enumerate(saved, start=1):
+            raw.execute("UPDATE poolsize_documents SET saved_at = ? WHERE id = ?", (when, number))
+    assert others_of(store.latest_probe(TARGET)) == (12, saved[1])
+
+
+def test_a_probe_that_is_not_kept_has_what_earlier_ones_saw(url: str) -> None:
+    store = Store(url)
+    store.save(facts(31))
+    limits = store.with_highest_others(facts(7)).limits
+    assert limits is not None
+    assert (limits.layers[0].others, limits.available_connections) == (31, 50)
+    assert limits.layers[1].others_at == ""
+
+
+def test_a_long_history_is_read_no_further_than_is_asked(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(url)
+    rows = [
+        {"kind": "probe", "target": TARGET, "saved_at": "2026-01-01T00:00:00Z", "document": text}
+        for text in [msgspec.json.encode(facts(4)).decode()] * 4000 + ['{"limits": "of a newer form"}']
+    ]
+    answer = msgspec.json.encode(recommendation(5)).decode()
+    rows[1:1] = [{**rows[0], "kind": "recommend", "document": answer}] * 4000
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as raw, raw:
+        raw.executemany(
+            "INSERT INTO poolsize_documents(kind, target, saved_at, document)"
+            " VALUES (:kind, :target, :saved_at, :document)",
+            rows,
+        )
+    decoded: list[str] = []
+    decode = store_module._decode
+
+    def counted(kind: str, text: str) -> DatabaseFacts | Recommendation | None:
+        decoded.append(kind)
+        return decode(kind, text)
+
+    monkeypatch.setattr(store_module, "_decode", counted)
+    assert store.latest_probe() is not None
+    assert store.latest_recommendation() is not None
+    assert len(decoded) <= 3
+    assert len(history_entries(store, limit=20)) == 20
+    assert len(decoded) <= 3 + 1 + 2 * 20
+
+
 def test_a_failed_probe_is_listed_and_never_the_latest(url: str) -> None:
-    from msgspec.structs import replace
-
-    from poolsize.datatypes import ErrorReport
-
     store = Store(url)
     store.save(facts(4))
     store.save(replace(facts(0), error=ErrorReport(code="too_many_connections", message="The server is full.")))
     stored = store.latest_probe(TARGET)
     assert stored is not None
     assert stored.facts.error is None
-    assert history(store.documents())[0].summary == "The server is full."
+    assert history_entries(store)[0].summary == "The server is full."
 
 
 def test_history_lists_newest_first_and_says_what_changed(url: str) -> None:
@@ -102,12 +175,33 @@ def test_history_lists_newest_first_and_says_what_changed(url: str) -> None:
     store.save(recommendation(5))
     store.save(facts(4, max_connections=200))
     store.save(recommendation(7))
-    entries = history(store.documents(), limit=3)
+    entries = history_entries(store, limit=3)
     assert [(entry.kind, entry.changes) for entry in entries] == [
         ("recommend", ("pool_size 5 → 7", "worst case 24 → 32")),
         ("probe", ("max_connections 100 → 200",)),
         ("recommend", ()),
     ]
+
+
+def test_an_answer_is_listed_with_its_command_and_what_was_asked_otherwise(url: str) -> None:
+    def asked(rate: float, connect: float) -> dict[str, Quantity]:
+        return {
+            "rate_per_s": Quantity(value=rate, origin="stated"),
+            "hold_s": Quantity(value=0.02, origin="stated"),
+            "connect_cost_s": Quantity(value=connect, origin="measured"),
+        }
+
+    store = Store(url)
+    store.save(recommendation(3, **asked(80, 0.01)))
+    store.save(recommendation(5, **asked(120, 0.011)))
+    store.save(recommendation(5, **asked(120, 0.02), threads=Quantity(value=8, origin="stated")))
+    entries = history_entries(store)
+    assert [entry.changes for entry in entries] == [
+        ("connect_cost_s 11 ms → 20 ms", "threads unknown → 8"),
+        ("rate_per_s 80/s → 120/s", "pool_size 3 → 5", "worst case 16 → 24"),
+        (),
+    ]
+    assert entries[0].reproduce == "poolsize recommend --workers 5"
 
 
 def test_a_row_of_a_newer_form_is_left_out_and_the_rest_is_read(url: str, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from poolsize.export import render
 from poolsize.probe.dialect import ProbeOptions
 from poolsize.probe.dialects import ask
 from poolsize.recommend.document import recommendation
+from poolsize.remembered import dated
 from poolsize.report.json import Demo, Export
 
 WORKLOAD: Final = Request(workers=4, rate_per_s=200.0, hold_s=0.02)
@@ -41,7 +42,7 @@ def demo(
     with progress() as tell, embedded_postgres(postgresql, on_progress=tell) as server:
         dsn = parse(server.dsn)
         remember(dsn)
-        facts = ask(dsn, ProbeOptions(), tell)
+        facts = dated(ask(dsn, ProbeOptions(), tell))
     answer = msgspec.structs.replace(recommendation(WORKLOAD, facts), reproduce="poolsize demo", next=NEXT)
     exports = tuple(
         Export(poolsize_version=__version__, export_target=target, text=render(target, answer)) for target in SHOWN

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from poolsize.cli.masking import read_dsn
 from poolsize.cli.output import note
 from poolsize.cli.saving import with_history
-from poolsize.datatypes import DatabaseFacts, Finding, StoredProbe
+from poolsize.datatypes import DatabaseFacts
 from poolsize.errors import DsnError, UsageError
 from poolsize.providers import parse_size, provider_facts, stated_facts
+from poolsize.remembered import dated, remembered_facts
 
 if TYPE_CHECKING:
     from poolsize.store import Store
-
-STALE_AFTER: Final = timedelta(days=7)
-"""Limits seldom change within a week; who else uses the server often does."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +38,16 @@ def facts_for(options: LimitOptions, *, no_save: bool) -> DatabaseFacts | None:
         from poolsize.cli.probe import measure  # here: the other ways need no dialect
         from poolsize.probe.dialect import ProbeOptions
 
-        return measure(read_dsn(options.dsn), ProbeOptions(), no_save=no_save)
+        facts = measure(read_dsn(options.dsn), ProbeOptions(), no_save=no_save)
+        busiest = None if no_save else with_history(lambda store: store.with_highest_others(facts))
+        return dated(busiest or facts)
     if options.max_connections is not None:
         dialect = options.dialect or "postgresql"
         return stated_facts(options.max_connections, dialect=dialect, reserved=options.reserved)
     if options.provider is not None:
         memory = None if options.db_memory is None else parse_size(options.db_memory)
         return provider_facts(options.provider, memory_bytes=memory, reserved=options.reserved)
-    stored = with_history(_stored)
-    return None if stored is None else _dated(stored)
+    return with_history(_stored)
 
 
 def _check(options: LimitOptions) -> None:
@@ -75,39 +71,13 @@ def _check(options: LimitOptions) -> None:
         raise UsageError("--dialect goes with --max-connections.")
 
 
-def _stored(store: Store) -> StoredProbe | None:
+def _stored(store: Store) -> DatabaseFacts | None:
     if os.environ.get("DATABASE_URL", "").strip():
         try:
-            found = store.latest_probe(read_dsn(None).masked)
+            found = remembered_facts(store, read_dsn(None).masked)
         except DsnError as error:  # of a database that is not ours to probe, and nobody asked to
             note(f"DATABASE_URL is not used: {error.message}")
             found = None
         if found is not None:
             return found
-    return None if os.environ.get("CI") else store.latest_probe()
-
-
-def _dated(stored: StoredProbe) -> DatabaseFacts:
-    """The facts with their host and age for the first lines, and a warning when they are old."""
-    facts = stored.facts
-    age = datetime.now(UTC) - datetime.fromisoformat(facts.measured_at or stored.saved_at)
-    host = (facts.database.host or facts.database.name) if facts.database else None
-    limits = facts.limits
-    if limits is not None:
-        limits = msgspec.structs.replace(limits, source=f"probe of {host or facts.target}, {_ago(age)}")
-    old = Finding(
-        code="PS102",
-        severity="warning",
-        message=f"The limits are from a probe {_ago(age)}.",
-        remedy="Probe again: poolsize probe DSN.",
-    )
-    findings = (*facts.findings, *((old,) if age > STALE_AFTER else ()))
-    return msgspec.structs.replace(facts, limits=limits, findings=findings)
-
-
-def _ago(age: timedelta) -> str:
-    seconds = max(age.total_seconds(), 0.0)
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return "just now"
+    return None if os.environ.get("CI") else remembered_facts(store)

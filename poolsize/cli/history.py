@@ -8,7 +8,7 @@ from poolsize._version import __version__
 from poolsize.cli.options import Json, count
 from poolsize.cli.output import emit
 from poolsize.datatypes import HistoryDocument
-from poolsize.history import history as entries_of
+from poolsize.history import history_entries
 from poolsize.store import open_store
 
 
@@ -21,7 +21,7 @@ def history(
     Kept in a SQLite file of your state folder, or in the database of POOLSIZE_STORE.
     """
     store = open_store()
-    entries = entries_of(store.documents(), limit=limit)
+    entries = history_entries(store, limit=limit)
     document = HistoryDocument(poolsize_version=__version__, store=store.name, entries=entries)
     from poolsize.report.history import history_report  # here: --json needs no rich
 

@@ -55,6 +55,15 @@ class Database(Value, frozen=True):
     processors: int | None = None
     tls: Tls | None = None
 
+    @property
+    def place(self) -> str:
+        """`db.example.com:5432/shop`, as far as it is known; of SQLite the file."""
+        if self.host is None:
+            return self.name or "?"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = f":{self.port}" if self.port else ""
+        return f"{host}{port}{f'/{self.name}' if self.name else ''}"
+
 
 CLIENT_LAYER: Final = "pooler client side"
 """The name of the layer that counts a pooler's clients; every other layer counts server connections."""
@@ -109,7 +118,7 @@ class Limits(Value, frozen=True):
     """Of reserved_connections, where it is another than that of the rest: a default beside a stated limit."""
     reserved_source: str = ""
     source: str = ""
-    """For a person: `probe of db.example.com, 2 h ago`, `--max-connections`, `provider rds-postgresql`."""
+    """For a person: `probe of db:5432/shop, 2 hours ago`, `--max-connections`, `provider rds-postgresql`."""
 
 
 def limits_of(
@@ -224,8 +233,8 @@ class DatabaseFacts(Value, frozen=True):
     target: str = ""
     """The DSN with its password masked."""
     own: tuple[str, ...] = ()
-    """Application names whose sessions were counted as this service's, as asked by `--own`; empty: those of the DSN's
-    role in its database."""
+    """Application names whose sessions were counted as this service's, as asked by `--own`, in order; empty: those of
+    the DSN's role in its database."""
     database: Database | None = None
     limits: Limits | None = None
     connect: ConnectCost | None = None

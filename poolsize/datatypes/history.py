@@ -8,8 +8,8 @@ from poolsize.datatypes.recommendation import Recommendation
 
 
 class StoredProbe(Value, frozen=True):
-    """A probe from the history. Each layer's `others` is the highest of the stored probes of this target, with
-    the time it was seen in `others_at`, since a quiet moment must not size the pool."""
+    """A probe from the history. Each layer's `others` is the highest that it or an earlier stored probe of this target
+    saw, with the time in `others_at`, since a quiet moment must not size the pool."""
 
     facts: DatabaseFacts
     saved_at: str
@@ -33,7 +33,9 @@ class HistoryEntry(Value, frozen=True):
     saved_at: str
     summary: str
     changes: tuple[str, ...] = ()
-    """What is different from the one before it of the same kind and target."""
+    """What is different from the one before it of the same kind and target: of an answer what was asked, too."""
+    reproduce: str = ""
+    """The command that gives this answer again; empty of a probe."""
 
 
 class HistoryDocument(Value, frozen=True):

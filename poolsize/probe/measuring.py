@@ -71,6 +71,7 @@ class Run:
             poolsize_version=metadata.version("poolsize"),
             measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),  # noqa: UP017 - plain on 3.11
             target=dsn.masked,
+            own=tuple(sorted(set(options.own))),
             database=self.database,
         )
 
@@ -83,6 +84,11 @@ class Run:
         if isinstance(error, DatabaseError):
             self._miss_the_rest()
             error.facts = self.facts
+
+    @property
+    def source(self) -> str:
+        """Who tells the limits: the database as far as it is described by now, and when."""
+        return f"probe of {self.database.place}, {self.facts.measured_at[:16].replace('T', ' ')} UTC"
 
     @property
     def left_s(self) -> float:

@@ -27,6 +27,7 @@ from poolsize.probe.mysql_facts import (
     version_of,
 )
 from poolsize.probe.mysql_place import is_local, processors, provider
+from poolsize.probe.own import unmatched
 from poolsize.probe.sampling import Sample
 
 
@@ -58,14 +59,16 @@ def _ask(run: Run, connection: TimedConnection, connector: Connector) -> None:
         run.tell("reading limits and sessions", 0.05)
         reader = Reader(connection)
         processes = read_processes(reader)
-        user, is_own = own_test(reader, connector.dsn.database, run.options.own)
+        user, is_own, programs = own_test(reader, connector.dsn.database, run.options.own)
         _describe(run, reader, connection, connector, user)
         run.learn(
-            limits=read_limits(reader, processes, user, is_own, f"probe of {connector.host}"),
+            limits=read_limits(reader, processes, user, is_own, run.source),
             sessions=read_sessions(reader, processes, is_own, show_queries=run.options.show_queries),
             timeouts=read_timeouts(reader),
             memory=read_memory(reader),
         )
+        if programs is not None:
+            run.note(*unmatched(run.options.own, {programs[row["id"]] for row in processes if row["id"] in programs}))
         run.miss(*reader.unread)
         _time_round_trips(run, connection)
     except (pymysql.MySQLError, OSError) as error:

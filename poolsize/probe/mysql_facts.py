@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pymysql
 
@@ -113,9 +113,18 @@ def read_processes(reader: Reader) -> list[Row]:
     ]
 
 
-def own_test(reader: Reader, database: str | None, names: tuple[str, ...]) -> tuple[str, Callable[[Row], bool]]:
-    """This account's user name, and which sessions are this service's: those of this user in this database, or
-    those whose program_name is one of `names`."""
+class Own(NamedTuple):
+    """Which sessions are this service's."""
+
+    user: str
+    """This account's name."""
+    is_own: Callable[[Row], bool]
+    programs: Mapping[int, str] | None
+    """The program_name of each session that has one, where sessions are told apart by it."""
+
+
+def own_test(reader: Reader, database: str | None, names: tuple[str, ...]) -> Own:
+    """This service's are the sessions of this user in this database, or those whose program_name is one of `names`."""
     user = str(reader.rows("SELECT SUBSTRING_INDEX(USER(), '@', 1) AS u")[0]["u"])
     if names:
         rows = reader.attempt(
@@ -124,9 +133,9 @@ def own_test(reader: Reader, database: str | None, names: tuple[str, ...]) -> tu
             "WHERE ATTR_NAME = 'program_name'",
             "GRANT SELECT ON performance_schema.session_connect_attrs",
         )
-        programs = {row["id"]: row["name"] for row in rows or []}
+        programs = {int(row["id"]): str(row["name"]) for row in rows or []}
         if programs:
-            return user, lambda row: programs.get(row["id"]) in names
+            return Own(user, lambda row: programs.get(row["id"]) in names, programs)
         if rows is not None:
             reader.unread.append(
                 Unread(
@@ -135,7 +144,7 @@ def own_test(reader: Reader, database: str | None, names: tuple[str, ...]) -> tu
                     remedy="performance_schema=ON in the server's configuration",
                 )
             )
-    return user, lambda row: row["user"] == user and row["db"] == database
+    return Own(user, lambda row: row["user"] == user and row["db"] == database, None)
 
 
 def read_limits(reader: Reader, processes: list[Row], user: str, is_own: Callable[[Row], bool], source: str) -> Limits:

@@ -8,6 +8,7 @@ from poolsize.datatypes import Unread
 from poolsize.errors import AuthenticationError, DatabaseError
 from poolsize.probe import pgbouncer
 from poolsize.probe.measuring import Run, median_time, out_of_time
+from poolsize.probe.own import unmatched
 from poolsize.probe.postgresql_connect import Connector
 from poolsize.probe.postgresql_libpq import tls_version
 from poolsize.probe.postgresql_limits import limits, read_identity, read_settings, timeouts
@@ -15,7 +16,7 @@ from poolsize.probe.postgresql_log import SINCE, Place, place
 from poolsize.probe.postgresql_place import local_process, processors, read_provider
 from poolsize.probe.postgresql_reader import Reader, StatementPoolingError
 from poolsize.probe.postgresql_session import Row, Session, StatementError
-from poolsize.probe.postgresql_sessions import groups, mixed_own, own_test, read_sessions
+from poolsize.probe.postgresql_sessions import applications_of, groups, mixed_own, own_test, read_sessions
 from poolsize.probe.sampling import Sample
 
 
@@ -66,15 +67,16 @@ def _read(run: Run, connector: Connector, reader: Reader) -> tuple[Row, Place | 
     settings = read_settings(reader)
     rows = read_sessions(reader, identity, show_queries=run.options.show_queries)
     is_own = own_test(identity, run.options.own)
-    source = f"probe of {reader.session.host.name or reader.session.host.address}"
     found = groups(rows or (), is_own)
     _describe(run, connector, reader, identity)
     run.learn(
-        limits=limits(identity, settings, rows, is_own, source),
+        limits=limits(identity, settings, rows, is_own, run.source),
         sessions=found,
         timeouts=timeouts(settings) if settings else None,
     )
     run.note(*mixed_own(found, run.options.own))
+    if rows is not None:
+        run.note(*unmatched(run.options.own, applications_of(identity, rows)))
     is_direct = not pgbouncer.signs_of(reader.session, identity)
     log = place(reader, settings) if is_direct and int(identity.get("version_number") or 0) >= SINCE else None
     run.miss(*reader.unread)

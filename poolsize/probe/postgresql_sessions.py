@@ -53,6 +53,11 @@ def own_test(identity: Row, names: Sequence[str]) -> Callable[[Row], bool]:
     return lambda row: row["database"] == database and row["role"] == role
 
 
+def applications_of(identity: Row, rows: Sequence[Row]) -> set[str]:
+    """The names among which a service's own are looked for: of the sessions in this database."""
+    return {row["application"] for row in rows if row["database"] == identity.get("database") and row["application"]}
+
+
 def groups(sessions: Sequence[Row], is_own: Callable[[Row], bool]) -> tuple[SessionGroup, ...]:
     """By application, user and address, the largest first."""
     rows: dict[tuple[str, str, str, bool], list[Row]] = defaultdict(list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,10 @@ from poolsize.dsn import Dsn
 from poolsize.errors import DatabaseError, UnreachableError
 from poolsize.probe.dialect import ProbeOptions, Progress
 from poolsize.probe.measuring import Run, median_time, sample_connects
+from poolsize.probe.own import unmatched
 from poolsize.probe.sampling import Sample
 from poolsize.probe.sqlite_advice import NETWORK_FILE_SYSTEMS, advice
+from poolsize.units import plural
 
 _MAGIC: Final = b"SQLite format 3\x00"
 _READ: Final = "SELECT count(*) FROM sqlite_master"
@@ -28,7 +31,10 @@ def probe(dsn: Dsn, options: ProbeOptions, on_progress: Progress) -> DatabaseFac
     with Run(dsn, options, on_progress) as run:
         run.describe(server_version=sqlite3.sqlite_version, is_local=True)
         run.learn(
-            limits=limits_of((Layer(name="writer", limit=1, setting="SQLite lets one connection write at a time"),))
+            limits=limits_of(
+                (Layer(name="writer", limit=1, setting="SQLite lets one connection write at a time"),),
+                source=run.source,
+            )
         )
         path = _path(dsn)
         uri = ":memory:" if path is None else read_only_uri(path)
@@ -90,8 +96,9 @@ def _measure(run: Run, uri: str, path: Path | None) -> None:
         pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
     run.note(*advice(path, journal, page_size=size, pages=pages, file_system=file_system(path)))
     run.tell("looking for who has it open", 0.95)
-    sessions, unread = open_processes(path) if path else ((), ())
+    sessions, unread = open_processes(path, own=run.options.own) if path else ((), ())
     run.learn(sessions=sessions)
+    run.note(*unmatched(run.options.own, {group.application or "" for group in sessions}))
     run.miss(*unread)
 
 
@@ -123,8 +130,9 @@ def _journal_mode(connection: sqlite3.Connection, path: Path | None) -> str:
     return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
-def open_processes(path: Path) -> tuple[tuple[SessionGroup, ...], tuple[Unread, ...]]:
-    """Processes that have the file open, by name, as far as this account may look; not this process."""
+def open_processes(path: Path, *, own: Collection[str] = ()) -> tuple[tuple[SessionGroup, ...], tuple[Unread, ...]]:
+    """Processes that have the file open, by name, as far as this account may look; not this process. `own` are the
+    names of this service's."""
     names: Counter[str] = Counter()
     hidden = 0
     wanted = str(path.resolve())
@@ -139,9 +147,10 @@ def open_processes(path: Path) -> tuple[tuple[SessionGroup, ...], tuple[Unread, 
         except (psutil.Error, OSError):
             hidden += 1
     groups = tuple(
-        SessionGroup(application=name, user=None, address=None, count=count) for name, count in names.most_common()
+        SessionGroup(application=name, user=None, address=None, count=count, own=name in own)
+        for name, count in names.most_common()
     )
-    reason = f"The open files of {hidden} processes of other users cannot be read."
+    reason = f"The open files of {plural(hidden, 'process')} of other users cannot be read."
     return groups, (Unread(name="sessions", reason=reason, remedy="run as their user"),) if hidden else ()
 
 

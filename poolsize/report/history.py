@@ -28,3 +28,5 @@ def _entry(entry: HistoryEntry, width: int) -> Iterator[RenderableType]:
     yield Padding(Text(entry.summary), indent)
     if entry.changes:
         yield Padding(Text(f"changed: {', '.join(entry.changes)}", style="yellow"), indent)
+    if entry.reproduce:
+        yield Padding(Text(entry.reproduce, style="dim", no_wrap=True, overflow="ellipsis"), indent)

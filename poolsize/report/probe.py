@@ -40,17 +40,8 @@ def probe_report(facts: DatabaseFacts) -> RenderableType:
 def _database(database: Database) -> str:
     version = f" {database.server_version}" if database.server_version else ""
     name = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite"}
-    where = _where(database)
     user = f" as {database.user}" if database.user else ""
-    return f"{name.get(database.dialect, database.dialect)}{version} at {where}{user}"
-
-
-def _where(database: Database) -> str:
-    if database.host is None:
-        return database.name or "?"
-    port = f":{database.port}" if database.port else ""
-    name = f"/{database.name}" if database.name else ""
-    return f"{database.host}{port}{name}"
+    return f"{name.get(database.dialect, database.dialect)}{version} at {database.place}{user}"
 
 
 def _circumstances(database: Database) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,11 @@ LOAD = ("--workers", "4", "--rate", "80", "--hold", "20ms")
 def source_of(done: Done) -> str:
     source: str = done.document["limits_source"]
     return source
+
+
+def place(dsn: str) -> str:
+    """`127.0.0.1:5432/app`"""
+    return dsn.rpartition("@")[2].partition("?")[0]
 
 
 def head(done: Done) -> str:
@@ -43,7 +49,7 @@ def test_nothing_known_is_postgresqls_default_and_said_to_be_assumed(poolsize: P
 def test_a_dsn_is_probed_first_and_the_probe_is_kept(dsn: str, poolsize: Program) -> None:
     done = poolsize("recommend", dsn, *LOAD, "--json")
     assert done.code == 0
-    assert source_of(done) == "probe of 127.0.0.1"
+    assert source_of(done) == f"probe of {place(dsn)}, just now"
     assert done.document["inputs"]["connect_cost_s"]["origin"] == "measured"
     kinds = [entry["kind"] for entry in poolsize("history", "--json").document["entries"]]
     assert kinds == ["recommend", "probe"]
@@ -63,7 +69,7 @@ def test_the_order_of_the_sources(
     assert "RDS" in source_of(poolsize("recommend", *LOAD, *provider, "--json", variables=environment))
     matching = poolsize("recommend", *LOAD, "--json", variables=environment).document
     assert matching["database"]["dialect"] == "postgresql"
-    assert matching["limits_source"] == "probe of 127.0.0.1, just now"
+    assert matching["limits_source"] == f"probe of {place(dsn)}, just now"
     last = poolsize("recommend", *LOAD, "--json", variables={"DATABASE_URL": "postgresql://elsewhere/x"}).document
     assert last["database"]["dialect"] == "mariadb"
     assert poolsize("recommend", *LOAD, "--json").document["database"]["dialect"] == "mariadb"
@@ -77,7 +83,7 @@ def test_the_last_probe_is_never_used_on_ci(dsn: str, poolsize: Program) -> None
     ci = poolsize("recommend", *LOAD, "--json", variables={"CI": "true"})
     assert source_of(ci) == "PostgreSQL's default, assumed"
     matching = poolsize("recommend", *LOAD, "--json", variables={"CI": "true", "DATABASE_URL": dsn})
-    assert source_of(matching) == "probe of 127.0.0.1, just now"
+    assert source_of(matching) == f"probe of {place(dsn)}, just now"
 
 
 def test_an_old_probe_is_told_with_its_host_and_age_and_warned_of(dsn: str, poolsize: Program) -> None:
@@ -89,7 +95,7 @@ def test_an_old_probe_is_told_with_its_host_and_age_and_warned_of(dsn: str, pool
     ):
         age_history(poolsize, age)
         done = poolsize("recommend", *LOAD)
-        assert f"Limits: probe of 127.0.0.1, {said}." in head(done)
+        assert f"Limits: probe of {place(dsn)}, {said}." in head(done)
         assert ("PS102" in done.out) == warns
         codes = {finding["code"] for finding in poolsize("recommend", *LOAD, "--json").document["findings"]}
         assert ("PS102" in codes) == warns
@@ -120,6 +126,18 @@ def test_the_highest_others_of_the_stored_probes_count(postgres15: PostgresServe
     assert server["others"] == 7
     stated = poolsize("recommend", *LOAD, "--others", "11", "--json").document["limits"]
     assert stated[0]["others"] == 11
+    anew = poolsize("recommend", dsn, *LOAD, "--json").document
+    assert anew["limits"][0]["others"] == 7
+    others = anew["inputs"]["others"]
+    assert (others["value"], others["origin"]) == (7, "measured")
+    assert re.fullmatch(
+        rf"probe of {re.escape(place(dsn))}, just now; the most were seen at 20\d\d-[\d-]+T[\d:]+Z", others["source"]
+    )
+    # Of what is not kept, nothing is remembered either.
+    assert poolsize("recommend", dsn, *LOAD, "--json", "--no-save").document["limits"][0]["others"] == 3
+    # A name that nobody has makes every session another's, and says nothing of the probes without it.
+    assert poolsize("probe", dsn, *FEW, "--own", "nobody").code == 0
+    assert poolsize("recommend", dsn, *LOAD, "--json").document["limits"][0]["others"] == 7
 
 
 def end_of_sessions(server: PostgresServer) -> None:

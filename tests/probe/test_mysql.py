@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import cast
 
+import msgspec
 import pymysql
 import pytest
 
@@ -78,6 +79,30 @@ def test_own_sessions_are_not_among_the_others(server: MariaDbServer) -> None:
         limits = probe(server.dsn(), QUICK).limits
     assert limits is not None
     assert (limits.used_connections, limits.other_connections, limits.available_connections) == (2, 1, 39)
+
+
+def test_own_sessions_are_told_apart_by_their_programs_names_where_the_server_knows_them() -> None:
+    with started_mariadb(performance_schema="ON") as server:
+        server.run("GRANT SELECT ON performance_schema.* TO app@'127.0.0.1'")
+        web, jobs = (
+            pymysql.connect(host="127.0.0.1", port=server.port, user="app", password=PASSWORD, program_name=name)
+            for name in ("web", "jobs")
+        )
+        with closing(web), closing(jobs):
+            facts = probe(server.dsn(), msgspec.structs.replace(QUICK, own=("web",)))
+            mistaken = probe(server.dsn(), msgspec.structs.replace(QUICK, own=("wbe",)))
+    assert facts.limits is not None
+    assert (facts.limits.used_connections, facts.limits.other_connections) == (2, 1)
+    assert facts.findings == ()
+    (finding,) = mistaken.findings
+    assert finding.code == "PS105"
+    assert "name 'wbe' that --own gives; the names are: jobs, web." in finding.message
+
+
+def test_where_no_programs_names_are_known_the_accounts_sessions_are_its_own(server: MariaDbServer) -> None:
+    facts = probe(server.dsn(), msgspec.structs.replace(QUICK, own=("web",)))
+    assert facts.findings == ()
+    assert "sessions.own" in {entry.name for entry in facts.unread}
 
 
 def test_the_accounts_own_limit_binds(server: MariaDbServer) -> None:

@@ -233,6 +233,16 @@ def test_several_applications_of_one_role_are_listed_and_told_apart_by_own(quiet
     assert limits_of(apart).other_connections == 1
     assert not apart.findings
     assert {group.application: group.own for group in apart.sessions} == {"web": True, "nightly jobs": False}
+    assert (mixed.own, apart.own) == ((), ("web",))
+
+
+def test_an_own_that_is_nobodys_name_is_told_with_the_names_that_there_are(quiet: PostgresServer) -> None:
+    with connected(scram(quiet, application_name="web"), quiet.dsn("trust", database="postgres")):
+        facts = probe(scram(quiet), ProbeOptions(samples=1, burst=0, own=("wbe", "web", "wbe")))
+    assert facts.own == ("wbe", "web")
+    (finding,) = facts.findings
+    assert (finding.code, finding.severity) == ("PS105", "warning")
+    assert "name 'wbe' that --own gives; the names are: web." in finding.message
 
 
 def test_timeouts_are_those_of_this_role_in_this_database(quiet: PostgresServer) -> None:

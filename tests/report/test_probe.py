@@ -110,7 +110,8 @@ def test_the_history_has_a_head_a_finding_and_what_changed_for_each_entry() -> N
         saved_at="2026-11-24T22:16:26Z", summary="37 of 37 connections available",
         changes=("usable 50 → 37", "others 3 → 9"),
     )  # fmt: skip
-    answer = HistoryEntry(id=9, kind="recommend", target="", saved_at="2026-11-24T22:15:00Z", summary="fits: 3 + 0")
+    answer = HistoryEntry(id=9, kind="recommend", target="", saved_at="2026-11-24T22:15:00Z", summary="fits: 3 + 0",
+                          reproduce="poolsize recommend --workers 4")  # fmt: skip
     lines = shown(history_report(HistoryDocument(store="sqlite:///h.db", entries=(probe, answer))))
     assert lines == [
         "10  2026-11-24 22:16 UTC  probe  postgresql://application_web:***@database.inte…",
@@ -118,6 +119,7 @@ def test_the_history_has_a_head_a_finding_and_what_changed_for_each_entry() -> N
         "    changed: usable 50 → 37, others 3 → 9",
         " 9  2026-11-24 22:15 UTC  recommend",
         "    fits: 3 + 0",
+        "    poolsize recommend --workers 4",
     ]
     assert shown(history_report(HistoryDocument(store="sqlite:///h.db"))) == [
         "Nothing is stored yet in sqlite:///h.db."
