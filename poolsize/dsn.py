@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TextIO
 from urllib.parse import SplitResult, quote, quote_plus, unquote, urlsplit
 
+from poolsize.choices import listed
 from poolsize.errors import DsnError, FileError
 
 MASK: Final = "***"
@@ -38,7 +39,8 @@ _LIBPQ_KEY: Final = re.compile(
 """Options of libpq (documentation, 34.1.2) whose values are shown. In a conninfo string any other may be the rest of
 a password with a blank in it."""
 
-_ENCODE: Final = "in a URL's user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
+ENCODE: Final = "in a URL's user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
+"""What a message says of a DSN that its own characters make ambiguous."""
 
 _SHORT: Final = 5
 """Secrets with fewer characters stand within other words by chance: only where a value stands are they masked."""
@@ -186,9 +188,8 @@ def parse(text: str) -> Dsn:
         )
     name, _, driver = scheme.lower().partition("+")
     if name not in SCHEMES:
-        known = ", ".join(sorted(SCHEMES))
         shown = f"'{name}' " if re.fullmatch(r"[a-z][a-z0-9.-]{0,20}", name) else ""
-        raise DsnError(f"The DSN's scheme {shown}is not one of {known}.")
+        raise DsnError(f"The DSN's scheme {shown}is not one of {listed(name if shown else '', SCHEMES)}")
     dialect = SCHEMES[name]
     plain = f"{'postgresql' if dialect == 'postgresql' else name}://{rest}"
     if dialect == "sqlite":
@@ -234,7 +235,7 @@ def _split(rest: str) -> tuple[str | None, str, str | None, str]:
     hostpath, _, query = place.partition("?")
     hosts, slash, path = hostpath.partition("/")
     if "@" in hosts or ("@" in place and is_users and ":" in head):  # a password's own, as like as not
-        raise DsnError(f"The DSN can be read in more than one way: {_ENCODE}.")
+        raise DsnError(f"The DSN can be read in more than one way: {ENCODE}.")
     return head if is_users else None, hosts, path if slash else None, query
 
 
@@ -250,7 +251,7 @@ def _host_and_port(hosts: str, dialect: str) -> tuple[str | None, int | None]:
     first = hosts.split(",")[0]
     match = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d*))?", first)
     if match is None or (match[2] and not 0 < int(match[2]) < 65536):
-        raise DsnError(f"The DSN's host and port cannot be read: {_ENCODE}.")
+        raise DsnError(f"The DSN's host and port cannot be read: {ENCODE}.")
     host = unquote(match[1].strip("[]")) or None
     default = {"mysql": 3306, "mariadb": 3306}.get(dialect)
     return host, int(match[2]) if match[2] else default

@@ -189,3 +189,12 @@ def test_the_text_comes_from_the_argument_the_environment_stdin_or_a_file(tmp_pa
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(FileError, match="not text"):
         read_argument(f"@{file}")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("postgresq://h/d", "postgresql"), ("Postgress+psycopg://h/d", "postgres"), ("mysq://h/d", "mysql")],
+)
+def test_a_misspelt_scheme_is_told_which_was_meant(text: str, meant: str) -> None:
+    with pytest.raises(DsnError, match=rf"is not one of mariadb, .*; did you mean {meant}\?$"):
+        parse(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,8 +41,22 @@ def rendered(text: RenderableType) -> str:
 
 
 def note(text: str) -> None:
-    """One line on stderr that is not the product."""
-    print(masked(text), file=sys.stderr)
+    """One sentence on stderr that is not the product: one line, which a terminal gets broken between words. Without any
+    password that this run has seen."""
+    shown = masked(text)
+    if sys.stderr.isatty():
+        import textwrap  # here: a run without a terminal, or with nothing to say, needs none of it
+
+        shown = textwrap.fill(shown, _width(), break_long_words=False, break_on_hyphens=False)
+    print(shown, file=sys.stderr)
+
+
+def _width() -> int:
+    """Columns of the terminal that stderr is."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80  # one that was never told its size has 0
+    except OSError:
+        return 80
 
 
 @contextmanager

@@ -77,9 +77,10 @@ def probe(
 
 def measure(dsn: Dsn, options: ProbeOptions, *, no_save: bool) -> DatabaseFacts:
     """Probe with progress, and keep what was learned, be it that the database could not be used."""
-    from poolsize.probe.dialects import ask  # here: so that `--help` loads no dialect
+    from poolsize.probe.dialects import ask, with_driver  # here: so that `--help` loads no dialect
     from poolsize.probe.measuring import planned_logins
 
+    with_driver(dsn.dialect)  # or the failure: before anything is said of connections
     if dsn.dialect != "sqlite":
         at_once = f" but for {options.burst} at once" if options.burst > 1 else ""
         note(

@@ -51,7 +51,7 @@ def _code(arguments: list[str], *, debug: bool) -> int:
         # typer and rich end a program with 1 whose reader has gone, typer also one that a shell asks for completions.
         return _no_reader() if ended.code == 1 and _COMPLETION not in os.environ else int(ended.code or 0)
     except OSError as error:
-        _say(f"The output cannot be written: {error.strerror}.")
+        _tell(f"The output cannot be written: {error.strerror}.")
         streams.abandon()
         return LOST
 
@@ -75,7 +75,7 @@ def _outcome(arguments: list[str], *, debug: bool) -> int:
 
 def _failed(error: PoolsizeError | TyperException, arguments: list[str]) -> int:
     known = error if isinstance(error, PoolsizeError) else _in_our_words(error, arguments)
-    _say(known.message)
+    _tell(known.message)
     for command in known.next:
         _say(f"Next: {command}")
     if _wants_json(arguments):
@@ -94,7 +94,7 @@ def _in_our_words(error: TyperException, arguments: list[str]) -> UsageError:
 def _bug(error: Exception, arguments: list[str], *, debug: bool) -> int:
     if debug:
         _say("".join(traceback.format_exception(error)).rstrip())
-    _say(f"This is a bug in poolsize ({type(error).__name__}); {_REPORT}.")
+    _tell(f"This is a bug in poolsize ({type(error).__name__}); {_REPORT}.")
     if _wants_json(arguments):
         from poolsize.cli.failure import bug_document  # here: a run without a failure needs none of it
 
@@ -111,6 +111,13 @@ def _command(arguments: list[str]) -> str:
     return next((argument for argument in arguments if argument in COMMANDS), "")
 
 
+def _tell(sentence: str) -> None:
+    """On stderr, as wide as the terminal."""
+    from poolsize.cli.output import note  # here: a run without a failure may need none of it
+
+    note(sentence)
+
+
 def _say(text: str) -> None:
-    """On stderr, without any password that this run has seen."""
+    """On stderr as it stands, for it is copied; without any password that this run has seen."""
     print(masked(text), file=sys.stderr)

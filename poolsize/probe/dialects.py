@@ -23,8 +23,16 @@ DIALECTS: Final = {entry.name: entry for entry in _ENTRIES}
 def ask(dsn: str | Dsn, options: ProbeOptions | None, on_progress: Progress | None) -> DatabaseFacts:
     """See `poolsize.probe`."""
     parsed = parse(dsn) if isinstance(dsn, str) else dsn
-    entry = DIALECTS[parsed.dialect]
-    if entry.driver and util.find_spec(entry.driver) is None:
-        raise MissingDriverError(f"{entry.title} needs a driver that is not installed: {install_command(entry.extra)}")
-    probe = cast(ProbeDialect, import_module(entry.module).probe)
+    probe = cast(ProbeDialect, import_module(with_driver(parsed.dialect).module).probe)
     return probe(parsed, options or ProbeOptions(), on_progress or (lambda _what, _share: None))
+
+
+def with_driver(name: str) -> Dialect:
+    """The entry of that name. Raises MissingDriverError, with the command that mends it, when its driver is not
+    installed."""
+    entry = DIALECTS[name]
+    if entry.driver and util.find_spec(entry.driver) is None:
+        raise MissingDriverError(
+            f"To probe {entry.title}, a driver must be installed first: {install_command(entry.extra)}"
+        )
+    return entry

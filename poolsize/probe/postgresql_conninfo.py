@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from poolsize.datatypes import Tls
-from poolsize.dsn import Dsn
+from poolsize.dsn import ENCODE, Dsn
 from poolsize.errors import DsnError, TlsError
 from poolsize.probe.postgresql_libpq import OperationalError, make_conninfo, pq
 from poolsize.probe.resolving import is_address
@@ -35,7 +35,6 @@ _SYSTEM_ROOTS_SINCE: Final = 160000
 """Earlier ones take sslrootcert=system for a file's name and then, without sslmode, verify nothing."""
 _ASKS_ONLY: Final = "poolsize-asks-only"
 """A value that no libpq accepts: it reads services, files and variables, and stops before it connects."""
-_ENCODE: Final = "in a URL's user or password, @ : / ? # % are written %40 %3A %2F %3F %23 %25"
 
 
 @dataclass(frozen=True)
@@ -115,11 +114,11 @@ class Conninfo:
         try:
             options = pq.Conninfo.parse(text.encode())
         except OperationalError:  # its words may hold a piece of the password
-            hint = _ENCODE if is_url else "a value with blanks or quotes stands in single quotes"
+            hint = ENCODE if is_url else "a value with blanks or quotes stands in single quotes"
             raise DsnError(f"libpq cannot read the DSN{_misspelt(dsn)} ({hint}).") from None
         given = {o.keyword.decode(): o.val.decode() for o in options if o.val is not None}
         if dsn.password is not None and (given.get("password") or "") != dsn.password.reveal():
-            raise DsnError(f"libpq would read another password than the one in the DSN ({_ENCODE}).")
+            raise DsnError(f"libpq would read another password than the one in the DSN ({ENCODE}).")
         return {**given, **changes}
 
 

@@ -29,7 +29,7 @@ def probe_report(facts: DatabaseFacts) -> RenderableType:
     if facts.limits is not None:
         parts += [Text(), *_limits(facts.limits, dialect=facts.database.dialect if facts.database else "")]
     if facts.sessions:
-        parts += [Text(), _sessions(facts.sessions)]
+        parts += [Text(), _sessions(facts.sessions), *_queries(facts.sessions)]
     parts += _server(facts)
     parts += _findings(facts)
     if facts.next:
@@ -131,11 +131,20 @@ def _sessions(sessions: tuple[SessionGroup, ...]) -> Table:
             *("?" if count is None else str(count) for count in (group.active, group.idle)),
             _idle_in_transaction(group),
         )
-        for query in group.queries:
-            table.add_row(f"    {query}")
     table.caption = "* this service's own" if any(group.own for group in sessions) else None
     table.caption_justify = "left"
     return table
+
+
+def _queries(sessions: tuple[SessionGroup, ...]) -> Iterator[RenderableType]:
+    """Across the whole width, in one paragraph each; what a terminal might obey is not shown to it."""
+    for group in sessions:
+        if group.queries:
+            place = f" from {group.address}" if group.address else ""
+            yield Text(f"\n  Queries of {group.application or '-'} as {group.user or '-'}{place}", style="dim")
+        for query in group.queries:
+            plain = "".join(letter if letter.isprintable() else "?" for letter in " ".join(query.split()))
+            yield Padding(Text(plain), (0, 0, 0, 4))
 
 
 def _idle_in_transaction(group: SessionGroup) -> str:

@@ -160,6 +160,8 @@ def test_a_missing_driver_is_named_by_the_command_that_installs_it(
     assert done.code == 1
     assert done.document["error"]["code"] == "missing_driver"
     assert f'[{extra}]"' in done.sentence
+    assert done.sentence.startswith("To probe ")
+    assert done.err == f"{done.sentence}\n", "nothing is said of connections that are never opened"
 
 
 def test_a_failed_probe_is_kept_with_its_error_and_serves_no_recommendation(

@@ -136,3 +136,17 @@ def test_a_probe_says_beforehand_how_many_logins_the_log_will_show(
         assert (said[2] is None) == bool(options)
         assert 0 < count() - before <= expected
         assert done.err.count("\n") == 1  # and nothing of a bar
+
+
+@posix
+def test_a_sentence_is_broken_between_words_for_a_terminal_alone(closed_port: int, poolsize: Program) -> None:
+    dsn = f"postgresql://app@127.0.0.1:{closed_port}/app"
+    plain = poolsize("probe", dsn).err.splitlines()
+    assert len(plain) == 2
+    assert len(plain[0]) > 80
+    shown = Terminal(poolsize, "probe", dsn).end().out.replace("\x1b[?25l", "").replace("\x1b[?25h", "")
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", shown).split("\n")]
+    first = lines[: next(number for number, line in enumerate(lines) if line.endswith(".")) + 1]
+    assert len(first) == 2
+    assert " ".join(first) == plain[0]
+    assert max(map(len, first)) <= 80

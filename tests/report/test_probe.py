@@ -83,7 +83,19 @@ def test_every_part_of_a_probe_is_told() -> None:
     ):
         assert line in lines, "\n".join(lines)
     assert any("shop *" in line and "2 (oldest 75 s)" in line for line in lines)
-    assert any("SELECT 1" in line for line in lines)
+
+
+def test_a_query_is_told_across_the_whole_width_and_obeyed_by_no_terminal() -> None:
+    query = "SELECT name\n  FROM customers\n WHERE city = 'Utrecht' AND name <> '\x1b[2J' AND paid_at IS NULL"
+    group = SessionGroup(application="shop", user="app", address="10.0.0.4", count=2, queries=(query, "SELECT 1"))
+    lines = shown(probe_report(DatabaseFacts(sessions=(group, SessionGroup(application="a", user="b", address=None,
+                                                                            count=1)))))  # fmt: skip
+    start = lines.index("  Queries of shop as app from 10.0.0.4")
+    assert lines[start + 1 :] == [
+        "    SELECT name FROM customers WHERE city = 'Utrecht' AND name <> '?[2J' AND",
+        "    paid_at IS NULL",
+        "    SELECT 1",
+    ]
 
 
 def test_what_is_not_known_is_left_out() -> None:
