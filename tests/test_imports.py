@@ -32,6 +32,7 @@ ALLOWED = {
     "units": Allowed("errors"),
     "choices": Allowed("errors"),
     "files": Allowed("errors"),
+    "request_text": Allowed("errors"),
     "parallel": Allowed("errors installation", "distributed"),
     "simulate": Allowed("choices datatypes errors parallel queueing", "msgspec numpy"),
     "recorded": Allowed("datatypes errors queueing simulate units"),
@@ -49,10 +50,12 @@ ALLOWED = {
     "remembered": Allowed("datatypes store", "msgspec"),
     "cli": Allowed(
         "_version choices datatypes dsn embedded errors export files history parallel probe profiles providers "
-        "queueing recommend recorded remembered report simulate store units workers",
+        "queueing recommend recorded remembered report request_text simulate store units workers",
         "msgspec rich typer",
     ),
-    "__init__": Allowed("_version datatypes errors export probe providers recommend"),
+    "__init__": Allowed(
+        "_version datatypes errors export history probe providers recommend remembered report request_text store"
+    ),
     "__main__": Allowed("cli"),
 }
 SLOW = {"sqlalchemy", "psutil", "psycopg", "pymysql", "scipy", "numpy", "rich"}

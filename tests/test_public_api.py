@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,14 @@ for finding in answer.findings:
 quantity: poolsize.Quantity = answer.inputs["hold_s"]
 unread: tuple[poolsize.Unread, ...] = facts.unread
 text: str = poolsize.render("sqlalchemy", answer)
+store: poolsize.Store = poolsize.open_store()
+number: int = store.save(answer) + store.save(facts)
+known: poolsize.DatabaseFacts | None = poolsize.remembered_facts(store)
+entries: tuple[poolsize.HistoryEntry, ...] = poolsize.history_entries(store, limit=5)
+page: str = poolsize.markdown(answer) + poolsize.schema("recommend")
+surge: int | None = poolsize.parse_surge("25%", 5)
+current: tuple[int, int] | None = poolsize.parse_current("default")
+print(number, known and known.limits and known.limits.source, [entry.kind for entry in entries], surge, current)
 try:
     poolsize.recommend(poolsize.Request(workers=0))
 except poolsize.PoolsizeError as error:
@@ -36,8 +45,11 @@ print(poolsize.__version__, settings, deployment, quantity.origin, len(text))
 """
 
 
-def run(program: str) -> str:
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+def run(program: str, **variables: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | variables, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -64,8 +76,9 @@ def test_the_functions_stand_before_the_packages_of_their_names_whatever_was_imp
     )
 
 
-def test_a_program_that_uses_all_of_it_runs() -> None:
-    lines = run(USER).splitlines()
+def test_a_program_that_uses_all_of_it_runs(tmp_path: Path) -> None:
+    lines = run(USER, POOLSIZE_STORE=f"sqlite:///{(tmp_path / 'history.db').as_posix()}").splitlines()
+    assert lines[-3] == "3 probe of :memory:, just now ['probe', 'recommend'] 2 (5, 10)"
     assert lines[-2].startswith("2 --workers")
     assert lines[-1].startswith(poolsize.__version__)
 

@@ -11,12 +11,13 @@ from poolsize.choices import not_one_of
 from poolsize.cli.facts_source import LimitOptions, facts_for
 from poolsize.cli.options import Json, NoSave, count, flag, number, text, time
 from poolsize.cli.output import emit
-from poolsize.cli.reading import current_of, reproduced, surge_of
+from poolsize.cli.reading import reproduced
 from poolsize.cli.saving import keep
 from poolsize.datatypes import Recommendation, Request
 from poolsize.profiles import PROFILES
 from poolsize.providers import PROVIDERS
 from poolsize.recommend.document import recommendation
+from poolsize.request_text import parse_current, parse_surge
 from poolsize.workers import WORKER_TYPES
 
 DEPLOYMENT: Final = "Deployment"
@@ -138,7 +139,7 @@ def recommend(
         workers=workers,
         threads=threads,
         instances=instances,
-        surge=surge_of(surge, instances),
+        surge=parse_surge(surge, instances),
         pools=pools,
         checkouts_per_request=checkouts_per_request,
         skew=skew,
@@ -158,7 +159,7 @@ def recommend(
         request_timeout_s=request_timeout,
         connect_cost_s=connect_cost,
         db_cores=db_cores,
-        current=current_of(current),
+        current=parse_current(current),
     )
     limits = LimitOptions(dsn, max_connections, reserved, dialect, provider, db_memory)
     answer = recommendation(request, facts_for(limits, no_save=no_save))
