@@ -28,8 +28,7 @@ SERVICES = {"postgresql": "postgresql", "pgbouncer": "pgbouncer", "mariadb-serve
 
 def main() -> None:
     """Set up; leaves by SystemExit with one sentence when a step fails."""
-    if sys.version_info < OLDEST_PYTHON:
-        raise SystemExit(f"poolsize needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    require_python()
     install_missing([server.debian for server in missing()])
     if missing():
         names = ", ".join(server.name for server in missing())
@@ -38,6 +37,13 @@ def main() -> None:
             f"{names}: {install_command(missing())}"
         )
     make_environment(["--editable", ".[all]", "--group", "test"], "poolsize and what its tests need")
+
+
+def require_python() -> None:
+    """Or leave with one sentence."""
+    if sys.version_info < OLDEST_PYTHON:
+        wanted = ".".join(map(str, OLDEST_PYTHON))
+        raise SystemExit(f"poolsize needs Python {wanted} or newer; this is {sys.version.split()[0]}.")
 
 
 def install_missing(packages: Sequence[str]) -> None:
@@ -96,6 +102,7 @@ def make_environment(packages: Sequence[str], what: str) -> None:
     """A virtual environment with these, as pip takes them."""
     python = PROGRAMS / "python"
     if not succeeds([python, "-c", "import pip"]):
+        print(f"Making a virtual environment in {ENVIRONMENT}", flush=True)
         run(
             [sys.executable, "-m", "venv", "--clear", ENVIRONMENT],
             f"No virtual environment can be made in {ENVIRONMENT}",
