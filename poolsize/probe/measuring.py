@@ -61,6 +61,7 @@ class Run:
     """
 
     def __init__(self, dsn: Dsn, options: ProbeOptions, on_progress: Progress) -> None:
+        self.dsn = dsn
         self.options = options
         self.tell = on_progress
         self.deadline = time.monotonic() + options.budget_s

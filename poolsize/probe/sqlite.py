@@ -12,9 +12,9 @@ from typing import Final
 
 import psutil
 
-from poolsize.datatypes import DatabaseFacts, Layer, SessionGroup, Unread, limits_of
+from poolsize.datatypes import DatabaseFacts, Layer, ServerTimeouts, SessionGroup, Unread, limits_of
 from poolsize.dsn import Dsn
-from poolsize.errors import DatabaseError, UnreachableError
+from poolsize.errors import DatabaseError, DsnError, UnreachableError
 from poolsize.probe.dialect import ProbeOptions, Progress
 from poolsize.probe.measuring import Run, median_time, sample_connects
 from poolsize.probe.own import unmatched
@@ -27,7 +27,8 @@ _READ: Final = "SELECT count(*) FROM sqlite_master"
 
 
 def probe(dsn: Dsn, options: ProbeOptions, on_progress: Progress) -> DatabaseFacts:
-    """Read-only; a missing file is an error and never created. Raises UnreachableError or DatabaseError."""
+    """Read-only; a missing file is an error and never created. Raises UnreachableError or DatabaseError,
+    and DsnError for a timeout that is none."""
     with Run(dsn, options, on_progress) as run:
         run.describe(server_version=sqlite3.sqlite_version, is_local=True)
         run.learn(
@@ -94,7 +95,9 @@ def _measure(run: Run, uri: str, path: Path | None) -> None:
         journal = _journal_mode(connection, path)
         size = int(connection.execute("PRAGMA page_size").fetchone()[0])
         pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
-    run.note(*advice(path, journal, page_size=size, pages=pages, file_system=file_system(path)))
+    busy_s = _busy_timeout_s(uri, run.dsn)
+    run.learn(timeouts=ServerTimeouts(busy_s=busy_s))
+    run.note(*advice(path, journal, page_size=size, pages=pages, busy_s=busy_s, file_system=file_system(path)))
     run.tell("looking for who has it open", 0.95)
     sessions, unread = open_processes(path, own=run.options.own) if path else ((), ())
     run.learn(sessions=sessions)
@@ -119,6 +122,18 @@ def _open_once(uri: str, timeout_s: float) -> Sample:
 def _ask(connection: sqlite3.Connection, *statements: str) -> None:
     for statement in statements:
         connection.execute(statement).fetchall()
+
+
+def _busy_timeout_s(uri: str, dsn: Dsn) -> float:
+    """Of a connection as the application's own come to be: with what its URL sets, which SQLAlchemy hands on to the
+    driver (its documentation, "SQLite", URI connections), or else with the driver's default."""
+    stated = dsn.options.get("timeout")
+    try:
+        fresh = sqlite3.connect(uri, uri=True) if stated is None else _connect(uri, float(stated))
+    except ValueError:
+        raise DsnError("The DSN's timeout is no number of seconds.") from None
+    with closing(fresh) as connection:
+        return int(connection.execute("PRAGMA busy_timeout").fetchone()[0]) / 1000
 
 
 def _journal_mode(connection: sqlite3.Connection, path: Path | None) -> str:
@@ -160,5 +175,6 @@ def file_system(path: Path | None) -> str | None:
         return None
     resolved = path.resolve()
     holding = [part for part in psutil.disk_partitions(all=True) if resolved.is_relative_to(part.mountpoint)]
-    deepest = max(holding, key=lambda part: len(part.mountpoint), default=None)
+    # Of two that are mounted in one place the later hides the other.
+    deepest = max(reversed(holding), key=lambda part: len(part.mountpoint), default=None)
     return deepest.fstype if deepest and deepest.fstype.lower() in NETWORK_FILE_SYSTEMS else None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from poolsize.datatypes import Finding
+from poolsize.units import duration
 
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afpfs", "9p", "fuse.sshfs", "fuse.glusterfs", "ceph"}
@@ -13,16 +14,16 @@ NETWORK_FILE_SYSTEMS: Final = frozenset(
 
 
 def advice(
-    path: Path | None, journal: str, *, page_size: int, pages: int, file_system: str | None
+    path: Path | None, journal: str, *, page_size: int, pages: int, busy_s: float, file_system: str | None
 ) -> tuple[Finding, ...]:
-    """What holds for this database, the gravest last. Sizes in bytes and pages."""
+    """What holds for this database, the gravest last. Sizes in bytes and pages, the busy timeout in seconds."""
     if path is None:
         return (_MEMORY,)
     size = Finding(
         code="PS505",
         severity="note",
         message=f"The file holds {pages} pages of {page_size} bytes ({pages * page_size / 1e6:.1f} MB), "
-        f"journal mode {journal}.",
+        f"journal mode {journal}; a fresh connection waits up to {duration(busy_s)} for another's lock.",
     )
     found = [size, _ONE_WRITER, _IMMEDIATE]
     if journal != "wal":
@@ -44,7 +45,8 @@ _IMMEDIATE: Final = Finding(
     severity="warning",
     message="A transaction that begins by reading and then writes fails at once with 'database is locked' when "
     "another has written meanwhile (SQLITE_BUSY_SNAPSHOT, in WAL mode); the busy timeout does not help there.",
-    remedy="Begin writing transactions with BEGIN IMMEDIATE, with a busy timeout (Python's default is 5 s). "
+    remedy="Begin writing transactions with BEGIN IMMEDIATE, with a busy timeout: SQLAlchemy, Flask-SQLAlchemy and "
+    "Django leave it at Python's 5 s unless it is set, and SQLite itself has none. "
     "SQLAlchemy and Flask-SQLAlchemy: set isolation_level=None on the 'connect' event and emit "
     'conn.exec_driver_sql("BEGIN IMMEDIATE") on the "begin" event, connect_args={"timeout": 5}. '
     'Django 5.1+: OPTIONS = {"transaction_mode": "IMMEDIATE", "timeout": 5, '

@@ -156,7 +156,9 @@ def _idle_in_transaction(group: SessionGroup) -> str:
 
 def _server(facts: DatabaseFacts) -> Iterator[Text]:
     timeouts = facts.timeouts
-    if timeouts is not None:
+    if timeouts is not None and timeouts.busy_s is not None:
+        yield Text(f"\nA fresh connection waits up to {duration(timeouts.busy_s)} for another's lock (busy timeout).")
+    elif timeouts is not None:
         named = (
             ("idle sessions", timeouts.idle_session_s),
             ("idle in transaction", timeouts.idle_in_transaction_s),
