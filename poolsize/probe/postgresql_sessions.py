@@ -9,6 +9,7 @@ from typing import Final
 from poolsize.datatypes import Finding, SessionGroup, Unread
 from poolsize.probe.postgresql_reader import Reader
 from poolsize.probe.postgresql_session import Row
+from poolsize.units import plural
 
 _COLUMNS: Final = """
 SELECT datname AS database, usename AS role, application_name AS application, host(client_addr) AS address,
@@ -37,8 +38,8 @@ def read_sessions(reader: Reader, identity: Row, *, show_queries: bool) -> list[
         reader.unread.append(
             Unread(
                 name="sessions.state",
-                reason=f"The state and address of {hidden} sessions of other roles are not shown to this role, nor "
-                "whether they are clients or the server's own workers.",
+                reason=f"The state and address of {plural(hidden, 'session')} of other roles are not shown to this "
+                "role, nor whether they are clients or the server's own workers.",
                 remedy=f'GRANT pg_read_all_stats TO "{role}"',
             )
         )
@@ -110,4 +111,4 @@ def mixed_own(found: Sequence[SessionGroup], names: Sequence[str]) -> tuple[Find
 
 def _list(noun: str, names: Sequence[str]) -> str:
     shown = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
-    return f"{len(names)} {noun}{'' if len(names) == 1 else 'es' if noun.endswith('s') else 's'} ({shown})"
+    return f"{plural(len(names), noun)} ({shown})"

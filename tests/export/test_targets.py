@@ -14,11 +14,11 @@ import pytest
 from poolsize.datatypes import Database, Deployment, ErrorReport, Pooler, Recommendation, Settings
 from poolsize.errors import UsageError
 from poolsize.export import TARGETS, render
+from poolsize.probe import DIALECTS
 from poolsize.workers import WORKER_TYPES
 from tests.export.recommendations import recommendation, shared
 
 ROOT = Path(__file__).parents[2]
-DIALECTS = ("postgresql", "mysql", "mariadb", "sqlite")
 
 
 def snippets(target: str) -> Iterator[str]:
