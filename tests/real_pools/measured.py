@@ -142,3 +142,11 @@ def assert_tail_agrees(measured: Measured, found: Wait | Simulated) -> None:
     t_s = found.quantile(1.0 - TAIL)
     seen = measured.exceeds(t_s)
     assert seen.agrees_with(Estimate(found.exceeds(t_s))), f"P(wait > {t_s:.4g} s): {seen}, not {TAIL} ({found.method})"
+
+
+def assert_repeats(measured: Measured, replay: Simulated) -> None:
+    """The same requests at a simulated pool wait as long on average, but for the interval of the differences, within
+    which who asks at nearly the same moment may change places, and for what the machine needs for a handover."""
+    differences = measured.wait_s - replay.sample.path[:, 1]
+    seen, handover_s = _mean(differences), float(measured.handover_s.mean())
+    assert abs(seen.value) <= WIDTHS * seen.half + handover_s, f"{seen} s off, with handovers of {handover_s:.2g} s"

@@ -17,7 +17,7 @@ from poolsize.simulate import simulate
 from tests.real_pools.measured import Measured, assert_agrees, assert_tail_agrees
 from tests.real_pools.sqlalchemy_async import drive
 
-REQUESTS: Final = 10_000
+REQUESTS: Final = 8_000
 WARM_UP_S: Final = 100.0
 FIGURES: Final = ("wait_probability", "mean_wait_s", "utilization", "throughput_per_s")
 
