@@ -97,9 +97,9 @@ def _inverse_times_exp(below: Unqueued, power: Floats) -> Floats:
 def _integral(theta: Floats, start: Floats, end: Floats) -> Floats:
     """The integral of e^(-theta w) over [start, end], times e^(theta end) where theta < 0."""
     forever = np.isinf(end)
-    length = np.where(forever, 1.0, end) - start
-    z = np.abs(theta) * length
-    with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 and 1 / 0, where the other branch is taken
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0, 1 / 0, inf - inf, where the other branch is taken
+        length = np.where(forever, 1.0, end - start)
+        z = np.abs(theta) * length
         part = np.where(z > 0.0, -np.expm1(-z) / np.abs(theta), length)
         rest = 1.0 / theta
     return np.exp(-np.maximum(theta, 0.0) * start) * np.where(forever, rest, part)

@@ -100,6 +100,17 @@ def _log_u(solution: Solution, x: float) -> float:
 
 
 def _interpolated(solution: Solution, x: Floats) -> Floats:
+    """ln U, from the last edge on in overload by the straight line that it has been on since half of the way."""
+    edges, log_u = solution.edges, solution.log_u
+    inside = np.minimum(x, edges[-1])
+    found = _cubic(solution, inside)
+    if solution.load > 1.0:
+        half = np.searchsorted(edges, edges[-1] / 2.0)
+        found += (x - inside) * (log_u[-1] - log_u[half]) / (edges[-1] - edges[half])
+    return found
+
+
+def _cubic(solution: Solution, x: Floats) -> Floats:
     """ln U by the cubic through the four edges around, but not beyond the two next to it: U is monotone."""
     edges, log_u = solution.edges, solution.log_u
     after = np.clip(np.searchsorted(edges, x), 1, len(edges) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Final, Literal
 
 from poolsize.queueing.chain import Pool, least_busy, solve_chain
 from poolsize.queueing.churn import Semantics, opens_keeping, resistances
@@ -16,6 +16,9 @@ from poolsize.queueing.setup_cost import with_setup
 from poolsize.queueing.wait import Wait
 
 Model = Literal["exponential", "volterra"]
+
+NO_TIME_S: Final = 1e-200
+"""A timeout below it is 0: nothing ends in such a time, and rates per such a time leave the range of a double."""
 
 
 def solve(
@@ -53,6 +56,7 @@ def solve(
     """
     _check(capacity, timeout_s, pool_size, max_waiting, setup_s)
     usl = usl if usl is not None and (usl.alpha or usl.beta) else None
+    timeout_s = timeout_s if timeout_s > NO_TIME_S else 0.0
 
     def solved(of: Hold) -> Wait:
         wait = _solve(load, of, capacity, timeout_s=timeout_s, usl=usl, max_waiting=max_waiting, model=model)

@@ -22,6 +22,11 @@ _FLAT: Final = 1e-9
 _STEEPEST: Final = 1.0
 _MOST_NATS: Final = 500.0
 """Bounds of the tilt: no steeper than the edge at the start, nor over e^500 in all."""
+_BENT_NATS: Final = 50.0
+"""In overload what v is beside its last exponential is below e^-50 of it once that has grown by e^50."""
+_BALANCED: Final = 1e-13
+"""A mass of the kernel that is nearer to 1 is 1 as far as rounding tells: over the 5e10 times its mean lag that a grid
+can be long, what is left makes v grow by a hundredth."""
 _ON_THE_EDGE: Final = 1e-9
 """A load that is nearer to 1 is taken for one so far from it: the two sides meet there to nine digits."""
 
@@ -31,7 +36,7 @@ class Solution(NamedTuple):
 
     edges: Floats
     log_u: Floats
-    """ln U at the edges."""
+    """ln U at the edges. In overload, a straight line from the last ones on."""
     load: float
     """rho, and not 1."""
 
@@ -54,6 +59,8 @@ def offered_wait(law: Law, servers: int, load: float, levels: int) -> Solution:
     """
     grid = grid_of(law, servers, load, levels)
     tilt = _tilt(grid, load)
+    if tilt > 0.0:
+        grid = _bent(grid, tilt)
     fine = _march(grid, load, tilt)
     coarse = _march([doubled(level) for level in grid], load, tilt)
     fallen, left = (_extrapolated(fine.edges, coarse.edges, *both) for both in zip(fine[1:], coarse[1:], strict=True))
@@ -62,6 +69,18 @@ def offered_wait(law: Law, servers: int, load: float, levels: int) -> Solution:
     else:
         log_u = np.where(fallen < _HALF, np.log1p(-np.exp(np.minimum(fallen, _HALF))), left)
     return Solution(fine.edges, np.maximum(log_u, _NOTHING), load)
+
+
+def _bent(grid: list[Cells], tilt: float) -> list[Cells]:
+    """The grid up to where v only grows like e^(tilt x). Beyond that the sums would leave the range of a double where
+    the timeout is long.
+
+    The transform of v has its poles where s - rho + rho f(s) = 0, f that of the law of holds, and by Rouche's theorem
+    just one of them, at the tilt, is to the right of 0.
+    """
+    end = _BENT_NATS / tilt
+    enough = next((level for level, cells in enumerate(grid) if cells.edges[-1] >= end), len(grid) - 1)
+    return grid[: enough + 1]
 
 
 def _extrapolated(edges: Floats, wide: Floats, fine: Floats, coarse: Floats) -> Floats:
@@ -79,7 +98,7 @@ def off_the_edge(load: float) -> float:
 
 def _tilt(grid: list[Cells], load: float) -> float:
     """The eta at which the kernel, rho G(u) e^(-eta u) up to the end of the grid, has the mass 1: v ends up like
-    e^(eta x). Newton on the logarithm of the mass, which is convex, from below; it need not be exact."""
+    e^(eta x). Newton on the logarithm of the mass, which is convex, from below."""
     mass = np.concatenate([cells.mass for cells in grid])
     some = mass > 0.0
     lags = np.concatenate([cells.edges[:-1] for cells in grid])[some]
@@ -89,7 +108,7 @@ def _tilt(grid: list[Cells], load: float) -> float:
     for _ in range(50):
         tilted = load * mass * np.exp(-tilt * lags)
         total = float(tilted.sum())
-        if total <= 1.0 + 1e-6:
+        if total <= 1.0 + _BALANCED:
             break
         tilt += math.log(total) * total / float(np.dot(tilted, lags))
     return tilt

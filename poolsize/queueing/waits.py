@@ -19,7 +19,7 @@ from poolsize.queueing.crossings import crossings
 from poolsize.queueing.floats import Floats
 from poolsize.queueing.model import Closed, Hold, Open, Usl
 from poolsize.queueing.rates import completion_rates
-from poolsize.queueing.solve import chain_name
+from poolsize.queueing.solve import NO_TIME_S, chain_name
 from poolsize.queueing.wait import allowed_share
 
 _IDLE: Final = 1e-150
@@ -162,7 +162,7 @@ def _batch(
         think,
         means,
         capacities.astype(np.int64),
-        timeouts,
+        np.where(timeouts > NO_TIME_S, timeouts, 0.0),
         waiting,
         np.array(completion_rates(Hold(1.0, app_s=app_share), usl, most)),
     )

@@ -5,32 +5,25 @@ from __future__ import annotations
 
 import math
 import random
-import warnings
 from collections.abc import Callable, Iterator
 from decimal import Decimal, localcontext
 from itertools import islice, pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy.integrate import IntegrationWarning, quad
+from scipy import stats
+from scipy.integrate import quad
+from scipy.optimize import brentq
 
 from poolsize.queueing import Hold, Open, Usl, law_of, solve
+from poolsize.simulate import simulate
 from tests.queueing.event_loop import Loop
 
 EXACT: Final = 1e-4
 SEEN: Final = Hold.from_histogram([0.2, 0.5, 1.0, 3.0, 20.0], [30, 40, 20, 9, 1])
-
-
-@pytest.fixture(autouse=True)
-def _no_warnings() -> Iterator[None]:
-    """Numbers out of range would be told so."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warnings.simplefilter("ignore", IntegrationWarning)  # of scipy, where a law has steps
-        yield
 
 
 @given(
@@ -54,6 +47,7 @@ def test_exponential_holds_come_out_as_in_closed_form(load: float, capacity: int
         assert wait.exceeds(t) == pytest.approx(exact.exceeds(t), rel=EXACT, abs=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")  # where a law has steps
 @pytest.mark.parametrize("load", [0.05, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize(
     "hold",
@@ -178,13 +172,14 @@ def test_a_long_timeout_is_none_and_in_overload_everything(hold: Hold) -> None:
 
 
 @given(
-    scv=st.just(0.0) | st.floats(1e-6, 30.0),
+    scv=st.just(0.0) | st.floats(1e-6, 50.0),
     law=st.sampled_from([None, "gamma", "h2"]),
-    load=st.floats(1e-3, 5.0),
-    capacity=st.integers(1, 100),
-    timeout_s=st.just(0.0) | st.floats(1e-4, 1e3) | st.just(math.inf),
+    load=st.floats(1e-3, 12.0) | st.sampled_from([1e-9, 1e3, 1e6]),
+    capacity=st.integers(1, 100) | st.sampled_from([1_000, 10_000]),
+    timeout_s=st.just(0.0) | st.floats(1e-4, 1e3) | st.sampled_from([1e-9, 1e6, 1e10, math.inf]),
 )
-@settings(max_examples=60, deadline=None)
+@example(scv=25.0, law=None, load=1e6, capacity=1_000, timeout_s=1e10)
+@settings(max_examples=80, deadline=None)
 def test_every_figure_is_within_its_bounds(
     scv: float, law: str | None, load: float, capacity: int, timeout_s: float
 ) -> None:
@@ -201,6 +196,33 @@ def test_every_figure_is_within_its_bounds(
     assert all(0 <= p <= 1 + little for p in tail)
     assert all(later <= sooner * (1 + little) + 1e-15 for sooner, later in pairwise(tail))
     assert wait.quantile(0.5) <= wait.quantile(0.99) <= timeout_s
+
+
+STEADY: Final = [
+    (Hold(0.01, 0.0), lambda z: math.exp(-z)),
+    (Hold(0.01, 4.0, "gamma"), lambda z: (1.0 + 4.0 * z) ** -0.25),
+    (Hold(0.01, 1.0, "gamma"), lambda z: 1.0 / (1.0 + z)),
+    (SEEN, lambda z: math.fsum(share * math.exp(-z * value / SEEN.mean_s) for value, share in SEEN.histogram)),
+]
+"""Laws with the transform E e^(-z X) of a mean of 1."""
+
+
+@pytest.mark.parametrize(("hold", "transform"), STEADY, ids=lambda case: getattr(case, "law_name", ""))
+@pytest.mark.parametrize("load", [1.5, 10.0])
+@pytest.mark.parametrize("holds", [1e3, 1e8])
+def test_in_overload_all_wait_for_nearly_the_timeout_however_long_it_is(
+    hold: Hold, transform: Callable[[float], float], load: float, holds: float
+) -> None:
+    """P(W > D - a) = 1 - e^(-s a) / rho, with s the rate at which v grows: rho (1 - f(z)) / z = 1 for z = s S / c."""
+    capacity, timeout_s = 20, holds * hold.mean_s
+    wait = solve(Open(load * capacity / hold.mean_s), hold, capacity, timeout_s=timeout_s)
+    assert wait.timeout_probability == pytest.approx(1.0 - 1.0 / load, rel=1e-6)
+    assert wait.wait_probability == pytest.approx(1.0, abs=1e-9)
+    slope = brentq(lambda z: load * (1.0 - transform(z)) / z - 1.0, 1e-6, 1e4) * capacity / hold.mean_s
+    for nats in (0.1, 1.0, 5.0):
+        earlier = wait.exceeds(timeout_s - nats / slope)
+        assert 1.0 - earlier == pytest.approx(math.exp(-nats) / load, rel=1e-3, abs=1e-6)
+    assert timeout_s - wait.mean_wait_s == pytest.approx(1.0 / slope / load, rel=1e-3, abs=timeout_s * 1e-12)
 
 
 @given(delta=st.floats(-1e-6, 1e-6), scv=st.floats(0.1, 9.0), timeout_s=st.floats(0.1, 30.0))
@@ -242,6 +264,65 @@ def test_several_connections_are_near_to_events_one_by_one(
     assert low < general.exceeds(0.3) / counts.late(0.3) < high
     off, further = (abs(math.log(wait.timeout_probability / timed_out)) for wait in (general, exponential))
     assert off < further
+
+
+def found_with_constant_holds(erlangs: float, capacity: int, most: int = 300) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """P(n are there) with constant holds of 1: after each hold, all that were held are gone and all that came are
+    there. Crommelin, Post Office Elec. Eng. J. 25 (1932)."""
+    states = np.arange(most + 1)
+    arriving = stats.poisson(erlangs)
+    steps = np.stack([arriving.pmf(states - max(n - capacity, 0)) for n in range(most + 1)])
+    steps[:, most] += 1.0 - steps.sum(axis=1)
+    balance = steps - np.eye(most + 1)
+    balance[:, 0] = 1.0
+    law: np.ndarray[Any, np.dtype[np.float64]] = np.linalg.solve(balance.T, np.eye(most + 1)[0])
+    return law
+
+
+@pytest.mark.parametrize("load", [0.5, 0.7, 0.85, 0.95])
+@pytest.mark.parametrize(("capacity", "error"), [(1, 1e-6), (2, 0.11), (5, 0.14), (10, 0.11), (20, 0.11)])
+def test_constant_holds_are_near_to_crommelins_exact_law(capacity: int, error: float, load: float) -> None:
+    """The error of the model, which for one connection has none. Whoever finds n has to wait for more than k holds if
+    n >= (k + 1) c."""
+    law = found_with_constant_holds(load * capacity, capacity)
+    mean = float(np.maximum(np.arange(len(law)) - capacity, 0) @ law) / (load * capacity)
+    general, exponential = (solve(Open(load * capacity), Hold(1.0, scv), capacity) for scv in (0.0, 1.0))
+    assert general.mean_wait_s == pytest.approx(mean, rel=error)
+    assert exponential.mean_wait_s > 1.3 * mean
+    assert general.wait_probability == pytest.approx(law[capacity:].sum(), rel=error)
+    if capacity == 1:
+        for k in (1, 2, 3):
+            assert general.exceeds(k) == pytest.approx(law[(k + 1) * capacity :].sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("hold", [Hold(1.0, 0.0), Hold(1.0, 4.0), Hold(1.0, 4.0, "gamma"), Hold(1.0, 9.0, "h2"), SEEN])
+@pytest.mark.parametrize(("load", "holds"), [(0.8, math.inf), (0.8, 3.0), (1.4, 2.0)])
+def test_where_it_is_exact_a_simulation_has_it_in_its_intervals(hold: Hold, load: float, holds: float) -> None:
+    """95 % intervals, and of some that leave the truth out a half more of their width."""
+    rate, timeout_s = load / hold.mean_s, holds * hold.mean_s
+    wait = solve(Open(rate), hold, 1, timeout_s=timeout_s)
+    found = simulate(Open(rate), hold, 1, timeout_s=timeout_s, semantics="sqlalchemy-async", seed=3)
+    for name in ("wait_probability", "mean_wait_s", "timeout_probability", "utilization", "throughput_per_s"):
+        low, high = found.interval(name)
+        more = (high - low) / 4 + EXACT * high
+        assert low - more <= getattr(wait, name) <= high + more, name
+    if wait.timeout_probability < 0.05:
+        low, high = found.interval(0.95)
+        assert low - (high - low) / 4 <= wait.quantile(0.95) <= high + (high - low) / 4
+
+
+@pytest.mark.parametrize("hold", [Hold(1.0, 0.0), Hold(1.0, 4.0), Hold(1.0, 9.0, "h2"), SEEN])
+def test_more_connections_or_less_work_never_make_it_worse(hold: Hold) -> None:
+    loads = [0.2, 0.6, 0.9, 1.0, 1.1, 3.0]
+    grid = [[solve(Open(x * 8 / hold.mean_s), hold, c, timeout_s=2.0) for c in range(1, 14)] for x in loads]
+    for better, worse in [
+        *(pair for row in grid for pair in pairwise(reversed(row))),
+        *(pair for column in zip(*grid, strict=True) for pair in pairwise(column)),
+    ]:
+        assert better.wait_probability <= worse.wait_probability * (1 + EXACT)
+        assert better.timeout_probability <= worse.timeout_probability * (1 + EXACT)
+        assert better.mean_wait_s <= worse.mean_wait_s * (1 + EXACT)
+        assert better.exceeds(1.0) <= worse.exceeds(1.0) * (1 + EXACT)
 
 
 def test_a_slow_database_stretches_every_hold_to_what_it_is_when_all_are_held() -> None:

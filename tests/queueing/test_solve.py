@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -115,6 +115,63 @@ def test_more_connections_never_make_it_worse_on_a_database_that_does_not_slow_d
     assert more.throughput_per_s * little >= less.throughput_per_s
     for t in (0.1, 1.0):
         assert more.exceeds(t) <= less.exceeds(t) * little
+
+
+@given(
+    load=loads,
+    capacity=capacities,
+    timeout_s=timeouts,
+    usl=slow_downs,
+    max_waiting=rooms,
+    growth=st.floats(1.0, 3.0),
+)
+@settings(max_examples=80, deadline=None)
+def test_more_work_never_makes_it_better(
+    load: Load, capacity: int, timeout_s: float, usl: Usl | None, max_waiting: int | None, growth: float
+) -> None:
+    """More requests for every thread or in all, or longer holds, also on a database that slows down."""
+
+    def at(load: Load, hold: Hold) -> Wait:
+        return solve(load, hold, capacity, timeout_s=timeout_s, usl=usl, max_waiting=max_waiting)
+
+    busier = Open(load.rate_per_s * growth) if isinstance(load, Open) else Closed(load.threads, load.think_s / growth)
+    less, little = at(load, SECOND), 1 + 1e-9
+    for more in (at(busier, SECOND), at(load, Hold(growth))):
+        assert more.wait_probability * little >= less.wait_probability
+        assert more.timeout_probability * little >= less.timeout_probability
+        assert more.refused_probability * little >= less.refused_probability
+        assert more.mean_wait_s * little >= less.mean_wait_s
+        assert more.utilization * little >= less.utilization
+        for t in (0.1, 1.0):
+            assert more.exceeds(t) * little >= less.exceeds(t)
+
+
+@given(
+    load=loads,
+    capacity=capacities,
+    timeout_s=timeouts,
+    usl=slow_downs,
+    more_s=st.floats(0.0, 10.0) | st.just(math.inf),
+)
+@example(load=Closed(5, 1.0), capacity=1, timeout_s=0.0, usl=None, more_s=2.3e-308)
+@settings(max_examples=80, deadline=None)
+def test_more_patience_means_fewer_timeouts_and_longer_waits(
+    load: Load, capacity: int, timeout_s: float, usl: Usl | None, more_s: float
+) -> None:
+    short, long = (solve(load, SECOND, capacity, timeout_s=t, usl=usl) for t in (timeout_s, timeout_s + more_s))
+    little = 1 + 1e-9
+    assert long.mean_wait_s * little >= short.mean_wait_s
+    assert long.wait_probability * little >= short.wait_probability
+    if usl is None or usl.beta == 0.0:
+        assert long.timeout_probability <= short.timeout_probability * little
+        assert long.throughput_per_s * little >= short.throughput_per_s
+
+
+def test_patience_keeps_a_pool_full_on_a_database_that_does_less_for_more() -> None:
+    """So that more time out than if nobody could wait."""
+    usl = Usl(beta=0.0625)
+    none, some = (solve(Open(2.0), SECOND, 9, timeout_s=t, usl=usl).timeout_probability for t in (0.0, 1.0))
+    assert some > 1.1 * none
 
 
 def test_more_connections_may_make_it_worse_on_a_database_that_does() -> None:

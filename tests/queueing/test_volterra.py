@@ -29,12 +29,23 @@ def test_the_answer_does_not_depend_on_where_the_grid_ends(load: float) -> None:
 
 
 def test_the_grid_ends_just_beyond_what_is_asked_for() -> None:
-    for load in (0.1, off_the_edge(1.0), 8.0):
+    for load in (0.1, 0.999, off_the_edge(1.0)):
         for end in (1e-9, 0.3, 16.0, 17.0, 1e6):
             levels = levels_to(load, end)
             solution = offered_wait(LAW, 3, load, levels)
             assert end <= solution.edges[-1] * (1 + 1e-12) < 2.1 * end
             assert len(solution.edges) == CELLS + 1 + max(levels, 0) * CELLS // 2
+
+
+@pytest.mark.parametrize("hold", [Hold(1.0, 0.0), Hold(1.0), Hold(1.0, 25.0), Hold(1.0, 9.0, "h2")])
+def test_in_overload_it_ends_where_the_answer_has_become_a_straight_line(hold: Hold) -> None:
+    """However far is asked: what is found with twice the way is on the line."""
+    load, law = 2.0, law_of(hold)
+    near, far = (offered_wait(law, 5, load, levels_to(load, end)) for end in (300.0, 1e15))
+    assert far.edges[-1] < 1e4
+    for solution in (near, far):
+        at = solution.edges[-1] * np.array([0.4, 0.6, 0.8, 1.0])
+        assert np.diff(np.interp(at, solution.edges, solution.log_u), 2) == pytest.approx([0.0, 0.0], abs=1e-3)
 
 
 def test_all_of_a_law_is_in_its_cells_and_stays_there_in_wider_ones() -> None:

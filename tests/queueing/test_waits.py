@@ -25,6 +25,7 @@ from poolsize.queueing import (
     solve,
     sweep,
 )
+from poolsize.queueing.rates import completion_rates
 
 SAME: Final = 1e-12
 RARE: Final = 1e-30
@@ -117,6 +118,12 @@ def test_shapes_go_together_as_numpys_do() -> None:
     assert sweep(Open(5.0), Hold(1.0), np.array([], dtype=int)).mean_wait_s.shape == (0,)
 
 
+def test_an_infinite_time_is_exceeded_by_nobody() -> None:
+    waits = sweep(OpenLoads([5.0, 7.0]), Hold(1.0), 6, timeout_s=[[1.0], [math.inf]])
+    assert waits.exceeds(math.inf).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert waits.exceeds(1e9)[1].tolist() == [0.0, 1.0]
+
+
 def test_pools_where_nothing_arrives_are_among_the_others() -> None:
     waits = sweep(OpenLoads([0.0, 5.0, 0.0]), Hold(1.0), 6, timeout_s=1.0, pool_size=2)
     for name in NAMES:
@@ -152,6 +159,22 @@ def test_a_second_mode_beyond_a_valley_is_found_by_arrays_too() -> None:
         wait = solve(Closed(1500, think_s), Hold(1.0), 1500, usl=usl)
         assert waits.utilization[i] == pytest.approx(wait.utilization, rel=1e-10)
         assert waits.log_empty[i] == pytest.approx(wait.log_empty, rel=1e-10)
+
+
+@pytest.mark.parametrize("usl", [None, Usl(0.02, 0.001)])
+def test_nothing_happens_at_utilization_1_in_arrays_either(usl: Usl | None) -> None:
+    """At the edge itself, and at the next doubles to it."""
+    capacity = 12
+    edge = completion_rates(Hold(1.0), usl, capacity)[-1]
+    rates = [edge * (1 - 1e-9), math.nextafter(edge, 0.0), edge, math.nextafter(edge, math.inf), edge * (1 + 1e-9)]
+    waits = sweep(OpenLoads(rates), Hold(1.0), capacity, timeout_s=2.0, usl=usl)
+    for i, rate in enumerate(rates):
+        wait = solve(Open(rate), Hold(1.0), capacity, timeout_s=2.0, usl=usl)
+        same(
+            waits, i, wait, float(waits.exceeds(0.7)[i]), 0.7, [float(waits.quantile(q)[i]) for q in (0.5, 0.95, 0.99)]
+        )
+        for name in ("wait_probability", "timeout_probability", "mean_wait_s", "utilization"):
+            assert getattr(waits, name)[i] == pytest.approx(getattr(waits, name)[2], rel=1e-7), name
 
 
 def test_a_hundred_thousand_combinations_take_about_a_second() -> None:
