@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from poolsize.export.engine import notes, pool_arguments, url
 from poolsize.export.setup import Setup
 from poolsize.export.source import comments, dictionary
+
+_BINDS: Final = (
+    "These options do not reach SQLALCHEMY_BINDS: each bind is a pool of its own and takes them as "
+    '{"name": {"url": ..., **SQLALCHEMY_ENGINE_OPTIONS}}.'
+)
 
 
 def body(setup: Setup) -> str:
@@ -19,8 +25,7 @@ def body(setup: Setup) -> str:
         f"{_imports(engine)}\n{comments(_remarks(setup, engine))}"
         f"SQLALCHEMY_DATABASE_URI = {address}\n"
         f"SQLALCHEMY_ENGINE_OPTIONS = {options}\n"
-        "# These options do not reach SQLALCHEMY_BINDS: each bind is a pool of its own and takes them as\n"
-        '# {"name": {"url": ..., **SQLALCHEMY_ENGINE_OPTIONS}}.\n'
+        f"{comments([_BINDS])}"
     )
 
 

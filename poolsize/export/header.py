@@ -9,7 +9,7 @@ from typing import Final, get_args
 from poolsize.datatypes import Deployment, LimitCheck, Origin, Recommendation, Verdict
 from poolsize.export.setup import Setup
 from poolsize.export.source import wrapped
-from poolsize.units import amount, duration, size
+from poolsize.units import amount, duration, rate, size
 
 _NO: Final[dict[Verdict | None, str]] = {
     "does_not_fit": "WARNING: this does not fit. The goal needs more connections than a limit allows; these are the "
@@ -99,8 +99,8 @@ def _per_process(deployment: Deployment, capacity: int, needed: str) -> Iterator
 
 
 def _limit(check: LimitCheck) -> str:
-    others = f" less {check.others:g} of others" if check.others else ""
-    return f"{check.name}, {check.limit:g} {check.unit}{others}"
+    others = f" less {amount(check.others, '')} of others" if check.others else ""
+    return f"{check.name}, {amount(check.limit, check.unit)}{others}"
 
 
 def _inputs(recommendation: Recommendation) -> Iterator[str]:
@@ -117,12 +117,12 @@ def _inputs(recommendation: Recommendation) -> Iterator[str]:
 
 def _amount(name: str, value: float) -> str:
     if name.endswith("_per_s"):
-        return f"{_words(name.removesuffix('_per_s'))} {value:g}/s"
+        return f"{_words(name.removesuffix('_per_s'))} {rate(value)}"
     if name.endswith("_s"):
         return f"{_words(name.removesuffix('_s'))} {duration(value)}"
     if name.endswith("_bytes"):
         return f"{_words(name.removesuffix('_bytes'))} {size(value)}"
-    return f"{_words(name)} {value:g}"
+    return f"{_words(name)} {amount(value, '')}"
 
 
 def _words(name: str) -> str:

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-WIDTH: Final = 100
-"""Columns of a snippet: most projects' linters accept them."""
+WIDTH: Final = 79
+"""Columns of a snippet and of its comments: PEP 8's, which every project's linter accepts."""
 
 
 class Argument(NamedTuple):
@@ -58,4 +58,4 @@ def _line(source: str, comment: str, depth: int = 1) -> str:
     if not comment:
         return line
     beside = f"{line}  # {comment}"
-    return beside if len(beside) <= WIDTH else f"{indent}# {comment}\n{line}"
+    return beside if len(beside) <= WIDTH else "\n".join([*wrapped(comment, f"{indent}#"), line])

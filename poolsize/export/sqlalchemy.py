@@ -50,7 +50,7 @@ def _sqlite(setup: Setup) -> str:
         readers[-1],
     ]
     return (
-        "# SQLite: one connection writes at a time, so that writers take turns in a pool of one.\n"
+        comments(["SQLite: one connection writes at a time, so that writers take turns in a pool of one."])
         + _engine("writer", setup, turns)
         + _engine("reader", setup, readers)
         + _SQLITE_EVENTS.format(writer=_sync("writer", setup), reader=_sync("reader", setup))
@@ -61,15 +61,18 @@ _SQLITE_EVENTS: Final = """
 
 @event.listens_for({writer}, "connect")
 def prepare_writer(connection, record):
-    connection.isolation_level = None  # the driver begins no transaction of its own: begin_immediate does
+    # The driver begins no transaction of its own: begin_immediate does.
+    connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer; the file remembers it
+    # Readers do not wait for the writer; the file remembers it.
+    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.close()
 
 
 @event.listens_for({writer}, "begin")
 def begin_immediate(connection):
-    # A transaction that reads before it writes would fail at once when another one has written meanwhile.
+    # A transaction that reads before it writes would fail at once when
+    # another one has written meanwhile.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -38,7 +38,7 @@ def recommendation(**changes: Any) -> Recommendation:
         "worst_case_sum": THREADS.worst_case_sum(7),
         "limits": (LimitCheck(name="server", limit=97, others=5, demand=84),),
         "binding": "server",
-        "limits_source": "probe of db.example.com, 2 h ago",
+        "limits_source": "probe of db:5432/shop, 2 hours ago",
         "inputs": {
             "rate_per_s": Quantity(value=200, origin="stated", source="--rate"),
             "hold_s": Quantity(value=0.02, origin="assumed", source="profile web-oltp"),
@@ -73,10 +73,11 @@ def shared(**changes: Any) -> ScopeComparison:
 
 
 _HEADER: Final = f"""\
-{{marker}} poolsize 0.1.0 for {{target}}, 2026-11-24T21:11:22Z. It fits: the
-{{marker}}   goal is met within every limit.
+{{marker}} poolsize 0.1.0 for {{target}},
+{{marker}}   2026-11-24T21:11:22Z. It fits: the goal is met within every limit.
 {{marker}} {{sum}}
-{{marker}} Binding: server, 97 connections less 5 of others (probe of db.example.com, 2 h ago).
+{{marker}} Binding: server, 97 connections less 5 of others (probe of db:5432/shop, 2
+{{marker}}   hours ago).
 {{marker}} Stated: rate 200/s (--rate).
 {{marker}} Assumed: hold 20 ms (profile web-oltp).
 {{marker}} Again: {COMMAND}
@@ -86,7 +87,7 @@ _HEADER: Final = f"""\
 def header(*, marker: str = "#", through_pooler: bool = False) -> str:
     """What stands above the snippet of `recommendation()`, with the empty line after it."""
     per_process = "Worst case: (2 + 1) instances × 4 processes × 1 pool × 7 = 84 connections."
-    pooled = "Through one PgBouncer: 24 server connections at most, with a pool per process 84."
+    pooled = f"Through one PgBouncer: 24 server connections at most, with a pool per process\n{marker}   84."
     return (
         _HEADER.format(
             marker=marker,

@@ -30,8 +30,9 @@ import os
 
 from psycopg.conninfo import conninfo_to_dict
 
-# The pool needs Django 5.1 and pip install "psycopg[binary,pool]": with psycopg2 alone Django
-#   refuses it, and without a pool each thread holds a connection of its own, whatever their number.
+# The pool needs Django 5.1 and pip install "psycopg[binary,pool]": with
+#   psycopg2 alone Django refuses it, and without a pool each thread holds a
+#   connection of its own, whatever their number.
 database = conninfo_to_dict(os.environ["DATABASE_URL"])
 DATABASES = {
     "default": {
@@ -64,9 +65,9 @@ import os
 
 from psycopg.conninfo import conninfo_to_dict
 
-# The DSN names psycopg2. The pool needs Django 5.1 and pip install "psycopg[binary,pool]": with
-#   psycopg2 alone Django refuses it, and without a pool each thread holds a connection of its own,
-#   whatever their number.
+# The DSN names psycopg2. The pool needs Django 5.1 and pip install
+#   "psycopg[binary,pool]": with psycopg2 alone Django refuses it, and without
+#   a pool each thread holds a connection of its own, whatever their number.
 database = conninfo_to_dict(os.environ["DATABASE_URL"].replace("+psycopg2:", ":", 1))
 """)
 
@@ -82,8 +83,9 @@ import os
 from psycopg.conninfo import conninfo_to_dict
 
 # DATABASE_URL leads to PgBouncer here, not to the server.
-# The pool needs Django 5.1 and pip install "psycopg[binary,pool]": with psycopg2 alone Django
-#   refuses it, and without a pool each thread holds a connection of its own, whatever their number.
+# The pool needs Django 5.1 and pip install "psycopg[binary,pool]": with
+#   psycopg2 alone Django refuses it, and without a pool each thread holds a
+#   connection of its own, whatever their number.
 database = conninfo_to_dict(os.environ["DATABASE_URL"])
 DATABASES = {
     "default": {
@@ -94,7 +96,8 @@ DATABASES = {
         "HOST": database.pop("host", ""),
         "PORT": database.pop("port", ""),
         "CONN_MAX_AGE": 0,  # the pool demands it
-        "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer 1.18 in transaction mode
+        # PgBouncer 1.18 in transaction mode
+        "DISABLE_SERVER_SIDE_CURSORS": True,
         "CONN_HEALTH_CHECKS": False,
         "OPTIONS": database | {
             "pool": {
@@ -128,10 +131,11 @@ def test_the_whole_snippet_for_mysql() -> None:
 import os
 from urllib.parse import unquote, urlsplit
 
-# Needs mysqlclient. What follows a ? in DATABASE_URL is not read: options of the driver belong into
-#   OPTIONS.
-# Django has no pool for mysql: each thread holds a connection of its own, 8 in a process and not 7:
-#   at most (2 + 1) instances × 4 processes × 1 pool × 8 = 96. With 7 threads it is the sum above.
+# Needs mysqlclient. What follows a ? in DATABASE_URL is not read: options of
+#   the driver belong into OPTIONS.
+# Django has no pool for mysql: each thread holds a connection of its own, 8 in
+#   a process and not 7: at most (2 + 1) instances × 4 processes × 1 pool × 8 =
+#   96. With 7 threads it is the sum above.
 database = urlsplit(os.environ["DATABASE_URL"])
 DATABASES = {
     "default": {
@@ -183,7 +187,8 @@ def test_celery_opens_no_pool_of_idle_connections_for_every_task() -> None:
     settings = Settings(pool_size=1, max_overflow=0, pool_timeout_s=1)
     text = body(recommendation(deployment=deployment, settings=settings))
     assert text.partition('"pool": {')[2].startswith("""
-                # Celery closes the pool after each task, and opens min_size for the next
+                # Celery closes the pool after each task, and opens min_size
+                #   for the next
                 "min_size": 0,
                 "max_size": 1,
 """)
@@ -196,7 +201,8 @@ def test_the_whole_snippet_for_sqlite() -> None:
 import os
 from urllib.parse import unquote, urlsplit
 
-# SQLite: one connection writes at a time, and Django has no pool for it. Needs Django 5.1.
+# SQLite: one connection writes at a time, and Django has no pool for it. Needs
+#   Django 5.1.
 database = urlsplit(os.environ["DATABASE_URL"])
 DATABASES = {
     "default": {
@@ -205,9 +211,11 @@ DATABASES = {
         "CONN_MAX_AGE": 1800,  # seconds
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",  # so that none fails between reading and writing
+            # so that none fails between reading and writing
+            "transaction_mode": "IMMEDIATE",
             "timeout": 5,  # seconds to wait for a lock
-            "init_command": "PRAGMA journal_mode=WAL",  # readers do not wait for the writer
+            # readers do not wait for the writer
+            "init_command": "PRAGMA journal_mode=WAL",
         },
     },
 }

@@ -29,11 +29,12 @@ def test_the_whole_snippet() -> None:
         + """\
 import os
 
-# Every bind key and every application object has an engine, and so a pool, of its own (--pools).
-# With --preload, build the engine in each worker or call engine.dispose(close=False) in gunicorn's
-#   post_fork hook.
-# postgresql:// (SQLAlchemy knows no postgres://) means psycopg2 in SQLAlchemy 2.0, psycopg 3 in
-#   2.1.
+# Every bind key and every application object has an engine, and so a pool, of
+#   its own (--pools).
+# With --preload, build the engine in each worker or call
+#   engine.dispose(close=False) in gunicorn's post_fork hook.
+# postgresql:// (SQLAlchemy knows no postgres://) means psycopg2 in SQLAlchemy
+#   2.0, psycopg 3 in 2.1.
 SQLALCHEMY_DATABASE_URI = os.environ["DATABASE_URL"]
 SQLALCHEMY_ENGINE_OPTIONS = {
     "pool_size": 5,
@@ -42,8 +43,8 @@ SQLALCHEMY_ENGINE_OPTIONS = {
     "pool_recycle": 1800,  # seconds
     "pool_pre_ping": True,
 }
-# These options do not reach SQLALCHEMY_BINDS: each bind is a pool of its own and takes them as
-# {"name": {"url": ..., **SQLALCHEMY_ENGINE_OPTIONS}}.
+# These options do not reach SQLALCHEMY_BINDS: each bind is a pool of its own
+#   and takes them as {"name": {"url": ..., **SQLALCHEMY_ENGINE_OPTIONS}}.
 """
     )
 
@@ -56,10 +57,11 @@ import os
 
 from sqlalchemy import make_url
 
-# The numbers are for uvicorn: FastAPI, Starlette or another async application; Flask has no event
-#   loop: state the worker that runs it.
+# The numbers are for uvicorn: FastAPI, Starlette or another async application;
+#   Flask has no event loop: state the worker that runs it.
 # DATABASE_URL leads to PgBouncer here, not to the server.
-# For psycopg2, which prepares nothing: postgresql+psycopg2, without connect_args.
+# For psycopg2, which prepares nothing: postgresql+psycopg2, without
+#   connect_args.
 SQLALCHEMY_DATABASE_URI = make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg")
 SQLALCHEMY_ENGINE_OPTIONS = {
     "pool_size": 6,
@@ -68,8 +70,8 @@ SQLALCHEMY_ENGINE_OPTIONS = {
     # PgBouncer 1.18 in transaction mode keeps no prepared statements
     "connect_args": {"prepare_threshold": None},
 }
-# These options do not reach SQLALCHEMY_BINDS: each bind is a pool of its own and takes them as
-# {"name": {"url": ..., **SQLALCHEMY_ENGINE_OPTIONS}}.
+# These options do not reach SQLALCHEMY_BINDS: each bind is a pool of its own
+#   and takes them as {"name": {"url": ..., **SQLALCHEMY_ENGINE_OPTIONS}}.
 """
     )
 
@@ -78,9 +80,10 @@ def test_sqlite_is_told_how_to_begin_what_writes() -> None:
     text = body(recommendation(database=Database(dialect="sqlite", name="shop.db")))
     assert (
         """\
-# SQLite: one connection writes at a time. Set PRAGMA journal_mode=WAL once, and begin what reads
-#   before it writes with db.session.execute(text("BEGIN IMMEDIATE")): otherwise it overwrites what
-#   another one wrote meanwhile, or fails.
+# SQLite: one connection writes at a time. Set PRAGMA journal_mode=WAL once,
+#   and begin what reads before it writes with db.session.execute(text("BEGIN
+#   IMMEDIATE")): otherwise it overwrites what another one wrote meanwhile, or
+#   fails.
 SQLALCHEMY_DATABASE_URI = os.environ["DATABASE_URL"]
 """
         in text

@@ -25,12 +25,13 @@ def test_it_names_the_verdict_the_sum_the_inputs_with_their_origin_and_the_comma
 
 def test_a_no_is_said_first_with_what_would_make_it_fit() -> None:
     ways = (Way(change="a shorter hold", number=0.012, unit="s"), Way(change="slots", number=120, unit="connections"))
-    assert comment(verdict="does_not_fit", ways_to_fit=ways)[:5] == [
-        "# WARNING: this does not fit. The goal needs more connections than a limit allows; these are the",
-        "#   best settings within the limits.",
+    assert comment(verdict="does_not_fit", ways_to_fit=ways)[:6] == [
+        "# WARNING: this does not fit. The goal needs more connections than a limit",
+        "#   allows; these are the best settings within the limits.",
         "# It would fit with: a shorter hold: 12 ms.",
         "# It would fit with: slots: 120 connections.",
-        "# poolsize 0.1.0 for postgresql://app:***@db.example.com/shop, 2026-11-24T21:11:22Z.",
+        "# poolsize 0.1.0 for postgresql://app:***@db.example.com/shop,",
+        "#   2026-11-24T21:11:22Z.",
     ]
 
 
@@ -53,8 +54,8 @@ def test_a_blocking_finding_stands_before_the_sum_and_a_note_is_left_to_the_repo
 def test_what_fits_through_the_pooler_only_is_a_warning_per_process_and_none_for_the_pooler() -> None:
     assert comment(verdict="does_not_fit")[0].startswith("# WARNING")
     assert comment("pgbouncer", verdict="does_not_fit")[:2] == [
-        "; poolsize 0.1.0 for postgresql://app:***@db.example.com/shop, 2026-11-24T21:11:22Z. It fits through",
-        ";   this PgBouncer, not with a pool per process.",
+        "; poolsize 0.1.0 for postgresql://app:***@db.example.com/shop,",
+        ";   2026-11-24T21:11:22Z. It fits through this PgBouncer, not with a pool per",
     ]
     assert comment("pgbouncer", verdict="misses_goal")[0].startswith("; WARNING")
     tight = (LimitCheck(name="role", limit=23, demand=84),)
@@ -76,11 +77,15 @@ def test_what_is_not_known_leaves_no_trace() -> None:
 
 
 def test_each_unit_is_written_as_people_write_it() -> None:
-    values = {"p99_wait_s": 0.0125, "request_timeout_s": 30, "memory_bytes": 3 * 2**20, "max_timeouts": 1e-6, "skew": 1}
+    values = {
+        "p99_wait_s": 0.0125, "request_timeout_s": 30, "memory_bytes": 3.14159 * 2**20, "max_timeouts": 1e-6,
+        "skew": 1.23456, "rate_per_s": 1234.5678, "max_connections": 4321,
+    }  # fmt: skip
     inputs = {name: Quantity(value=value, origin="measured") for name, value in values.items()}
-    assert comment(inputs=inputs)[-2] == (
-        "# Measured: p99 wait 12.5 ms, request timeout 30 s, memory 3 MB, max timeouts 1e-06, skew 1."
-    )
+    assert comment(inputs=inputs)[-3:-1] == [
+        "# Measured: p99 wait 12.5 ms, request timeout 30 s, memory 3.14 MB, max",
+        "#   timeouts 1e-06, skew 1.23, rate 1,230/s, max connections 4,321.",
+    ]
 
 
 def test_the_inputs_stand_by_their_origin_the_surest_first() -> None:
@@ -97,9 +102,10 @@ def test_the_inputs_stand_by_their_origin_the_surest_first() -> None:
 
 def test_what_does_not_fit_shows_the_sum_of_what_is_exported_and_of_what_is_needed() -> None:
     lines = comment(verdict="does_not_fit", worst_case_sum=THREADS.worst_case_sum(20))
-    assert lines[3:5] == [
+    assert lines[4:7] == [
         "# Worst case: (2 + 1) instances × 4 processes × 1 pool × 7 = 84 connections.",
-        "# The goal needs: (2 + 1) instances × 4 processes × 1 pool × 20 = 240 connections.",
+        "# The goal needs: (2 + 1) instances × 4 processes × 1 pool × 20 = 240",
+        "#   connections.",
     ]
 
 

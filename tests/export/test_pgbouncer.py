@@ -30,16 +30,17 @@ def test_the_whole_file() -> None:
         == header(marker=";", through_pooler=True)
         + """\
 [databases]
-; A pool belongs to a pair of user and database, so that each further user may hold
-;   default_pool_size more, up to max_db_connections; with user=NAME in the line there is one pool
-;   for all users.
+; A pool belongs to a pair of user and database, so that each further user may
+;   hold default_pool_size more, up to max_db_connections; with user=NAME in
+;   the line there is one pool for all users.
 shop = host=db.example.com port=5432 dbname=shop
 
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = 6432
 auth_type = scram-sha-256
-; A line for each user: "name" "password", or the SCRAM secret from pg_authid instead of it.
+; A line for each user: "name" "password", or the SCRAM secret from pg_authid
+;   instead of it.
 auth_file = /etc/pgbouncer/userlist.txt
 server_tls_sslmode = prefer
 
@@ -49,9 +50,10 @@ min_pool_size = 5
 reserve_pool_size = 4
 reserve_pool_timeout = 1
 max_db_connections = 24
-; Open files (ulimit -n, LimitNOFILE): PgBouncer's manual counts 200 clients + 20 × 1 database × 1
-;   user = 220. That leaves out the reserve, cancel requests (each pool may double for them) and its
-;   own files: 298 is safe for one user.
+; Open files (ulimit -n, LimitNOFILE): PgBouncer's manual counts 200 clients +
+;   20 × 1 database × 1 user = 220. That leaves out the reserve, cancel
+;   requests (each pool may double for them) and its own files: 298 is safe for
+;   one user.
 max_client_conn = 200
 
 query_wait_timeout = 5
@@ -60,8 +62,8 @@ server_lifetime = 1800
 server_login_retry = 1
 max_prepared_statements = 200
 
-; In transaction mode nothing of a session outlives the transaction: no SET, LISTEN, temporary table
-;   or advisory lock of the session.
+; In transaction mode nothing of a session outlives the transaction: no SET,
+;   LISTEN, temporary table or advisory lock of the session.
 ; The application, with SQLAlchemy:
 ;   import os
 ;
@@ -69,8 +71,8 @@ max_prepared_statements = 200
 ;
 ;   # DATABASE_URL leads to PgBouncer here, not to the server.
 ;   # For psycopg2, which prepares nothing: postgresql+psycopg2.
-;   # Prepared statements need psycopg 3.2 with libpq 17, as its binary wheel has; with an older libpq
-;   #   add connect_args={"prepare_threshold": None}.
+;   # Prepared statements need psycopg 3.2 with libpq 17, as its binary wheel has;
+;   #   with an older libpq add connect_args={"prepare_threshold": None}.
 ;   engine = create_engine(
 ;       make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg"),
 ;       pool_size=6,
@@ -83,8 +85,9 @@ max_prepared_statements = 200
 ;   from psycopg.conninfo import conninfo_to_dict
 ;
 ;   # DATABASE_URL leads to PgBouncer here, not to the server.
-;   # The pool needs Django 5.1 and pip install "psycopg[binary,pool]": with psycopg2 alone Django
-;   #   refuses it, and without a pool each thread holds a connection of its own, whatever their number.
+;   # The pool needs Django 5.1 and pip install "psycopg[binary,pool]": with
+;   #   psycopg2 alone Django refuses it, and without a pool each thread holds a
+;   #   connection of its own, whatever their number.
 ;   database = conninfo_to_dict(os.environ["DATABASE_URL"])
 ;   DATABASES = {
 ;       "default": {
@@ -95,7 +98,8 @@ max_prepared_statements = 200
 ;           "HOST": database.pop("host", ""),
 ;           "PORT": database.pop("port", ""),
 ;           "CONN_MAX_AGE": 0,  # the pool demands it
-;           "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer 1.24 in transaction mode
+;           # PgBouncer 1.24 in transaction mode
+;           "DISABLE_SERVER_SIDE_CURSORS": True,
 ;           "CONN_HEALTH_CHECKS": False,
 ;           "OPTIONS": database | {
 ;               "pool": {
@@ -119,7 +123,8 @@ def test_an_old_version_gets_no_option_that_it_does_not_know_and_an_unknown_one_
     assert "max_prepared_statements" not in ini(recommendation(), pgbouncer_version="1.18.0")
     assert "\nmax_prepared_statements = 200" in ini(recommendation(), pgbouncer_version="1.21.0")
     assert ini(recommendation()).endswith("""\
-; The version is not known: this starts on 1.11 and later. On 1.21 and later add
+; The version is not known: this starts on 1.11 and later. On 1.21 and later
+;   add
 ; max_prepared_statements = 200""")
 
 

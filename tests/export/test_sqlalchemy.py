@@ -36,10 +36,10 @@ import os
 
 from sqlalchemy import create_engine
 
-# With --preload, build the engine in each worker or call engine.dispose(close=False) in gunicorn's
-#   post_fork hook.
-# postgresql:// (SQLAlchemy knows no postgres://) means psycopg2 in SQLAlchemy 2.0, psycopg 3 in
-#   2.1.
+# With --preload, build the engine in each worker or call
+#   engine.dispose(close=False) in gunicorn's post_fork hook.
+# postgresql:// (SQLAlchemy knows no postgres://) means psycopg2 in SQLAlchemy
+#   2.0, psycopg 3 in 2.1.
 engine = create_engine(
     os.environ["DATABASE_URL"],
     pool_size=5,
@@ -83,10 +83,11 @@ import os
 
 from sqlalchemy import create_engine, make_url
 
-# With --preload, build the engine in each worker or call engine.dispose(close=False) in gunicorn's
-#   post_fork hook.
+# With --preload, build the engine in each worker or call
+#   engine.dispose(close=False) in gunicorn's post_fork hook.
 # DATABASE_URL leads to PgBouncer here, not to the server.
-# For psycopg2, which prepares nothing: postgresql+psycopg2, without connect_args.
+# For psycopg2, which prepares nothing: postgresql+psycopg2, without
+#   connect_args.
 engine = create_engine(
     make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg"),
     pool_size=6,
@@ -134,8 +135,8 @@ from sqlalchemy import create_engine, make_url
 
 # DATABASE_URL leads to PgBouncer here, not to the server.
 # For psycopg2, which prepares nothing: postgresql+psycopg2.
-# Prepared statements need psycopg 3.2 with libpq 17, as its binary wheel has; with an older libpq
-#   add connect_args={"prepare_threshold": None}.
+# Prepared statements need psycopg 3.2 with libpq 17, as its binary wheel has;
+#   with an older libpq add connect_args={"prepare_threshold": None}.
 engine = create_engine(
     make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg"),
     pool_size=6,
@@ -157,11 +158,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 # DATABASE_URL leads to PgBouncer here, not to the server.
-# postgresql:// (SQLAlchemy knows no postgres://) means psycopg2 in SQLAlchemy 2.0, psycopg 3 in
-#   2.1.
+# postgresql:// (SQLAlchemy knows no postgres://) means psycopg2 in SQLAlchemy
+#   2.0, psycopg 3 in 2.1.
 engine = create_engine(
     os.environ["DATABASE_URL"],
-    poolclass=NullPool,  # PgBouncer in session mode: a connection kept here would keep a server's
+    # PgBouncer in session mode: a connection kept here would keep a server's
+    poolclass=NullPool,
 )
 """
     )
@@ -177,7 +179,8 @@ import os
 
 from sqlalchemy import create_engine, event
 
-# SQLite: one connection writes at a time, so that writers take turns in a pool of one.
+# SQLite: one connection writes at a time, so that writers take turns in a pool
+#   of one.
 writer = create_engine(
     os.environ["DATABASE_URL"],
     pool_size=1,
@@ -198,15 +201,18 @@ reader = create_engine(
 
 @event.listens_for(writer, "connect")
 def prepare_writer(connection, record):
-    connection.isolation_level = None  # the driver begins no transaction of its own: begin_immediate does
+    # The driver begins no transaction of its own: begin_immediate does.
+    connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer; the file remembers it
+    # Readers do not wait for the writer; the file remembers it.
+    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.close()
 
 
 @event.listens_for(writer, "begin")
 def begin_immediate(connection):
-    # A transaction that reads before it writes would fail at once when another one has written meanwhile.
+    # A transaction that reads before it writes would fail at once when
+    # another one has written meanwhile.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ from poolsize.workers import WORKER_TYPES
 from tests.export.recommendations import recommendation, shared
 
 ROOT = Path(__file__).parents[2]
+
+
+# A comment below another's marker is that of a file within a file; a name and its command stay in one line each.
+WIDE = re.compile(r"^;   |^. Again: |^SQLALCHEMY_DATABASE_URI = ")
 
 
 def snippets(target: str) -> Iterator[str]:
@@ -47,6 +52,7 @@ def test_a_target_is_a_comment_and_then_what_its_software_reads(target: str) -> 
         assert body.endswith("\n")
         assert not body.endswith("\n\n")
         assert all(line == line.rstrip() for line in text.splitlines())
+        assert [line for line in text.splitlines() if len(line) > 79 and not WIDE.match(line)] == []
         assert "pool_size=0" not in text
         if entry.suffix == ".py":
             ast.parse(text)
