@@ -330,7 +330,7 @@ def test_a_silent_host_of_several_is_passed_over_and_said_so(postgres15: Postgre
     assert facts.database is not None
     assert facts.database.port == postgres15.port
     assert facts.connect is not None
-    assert facts.connect.mean_s < 0.2
+    assert facts.connect.mean_s < QUICK.connect_timeout_s / 2  # it is not waited for each time
     assert str(silent_host.port) in next(found for found in facts.findings if found.code == "PS512").message
 
 
