@@ -19,7 +19,8 @@ ordinary drift of a busy server."""
 
 def history_entries(store: Store, *, limit: int | None = None) -> tuple[HistoryEntry, ...]:
     """Entries newest first; at most `limit` of them, None for all. Raises FileError where the store cannot be read."""
-    return tuple(_entry(stored, store.before(stored)) for stored in islice(store.documents(), limit))
+    listed = islice(store.documents(), limit)
+    return tuple(_entry(one, None if one.document.error else store.before(one)) for one in listed)
 
 
 def _entry(stored: StoredDocument, before: StoredDocument | None) -> HistoryEntry:

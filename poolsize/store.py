@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -137,8 +138,9 @@ class Store:
         return None
 
     def before(self, stored: StoredDocument) -> StoredDocument | None:
-        """The one before it of the same kind and target."""
-        return next(self.documents(kind=stored.kind, target=stored.target, before=stored.id), None)
+        """The one before it of the same kind and target that did not fail, where there is one close by."""
+        earlier = islice(self.documents(kind=stored.kind, target=stored.target, before=stored.id), _PAGE)
+        return next((found for found in earlier if found.document.error is None), None)
 
     def documents(
         self, *, kind: str | None = None, target: str | None = None, before: int | None = None

@@ -166,7 +166,10 @@ def test_a_failed_probe_is_listed_and_never_the_latest(url: str) -> None:
     stored = store.latest_probe(TARGET)
     assert stored is not None
     assert stored.facts.error is None
-    assert history_entries(store)[0].summary == "The server is full."
+    store.save(facts(9))
+    after, failed, _ = history_entries(store)
+    assert (failed.summary, failed.changes) == ("The server is full.", ())
+    assert after.changes == ("others 4 → 9",)
 
 
 def test_history_lists_newest_first_and_says_what_changed(url: str) -> None:

@@ -33,7 +33,8 @@ class HistoryEntry(Value, frozen=True):
     saved_at: str
     summary: str
     changes: tuple[str, ...] = ()
-    """What is different from the one before it of the same kind and target: of an answer what was asked, too."""
+    """What is different from the last one before it of the same kind and target that did not fail: of an answer what
+    was asked, too."""
     reproduce: str = ""
     """The command that gives this answer again; empty of a probe."""
 
