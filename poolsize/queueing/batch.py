@@ -130,16 +130,22 @@ def unqueued(batch: Batch) -> Unqueued:
     ends = np.searchsorted(servers[order], np.arange(int(servers.max()) + 1), side="right")
     sums = np.zeros((4, len(kinds.offered)))  # weight, busy, births, ln p_0 / p_n
     exponent = np.zeros(len(kinds.offered), dtype=np.int64)
+    last, is_scaled = np.ones(len(kinds.offered)), False
     found, scaled = np.empty((4, len(servers))), np.empty(len(servers), dtype=np.int64)
     for n in range(1, len(ends)):
         before = kinds.births(n - 1)
         ratio = batch.unit_rates[n] / before
-        last = np.ldexp(1.0, -exponent)
-        sums[:3] = (sums[:3] + np.stack([last, (n - 1) * last, before * last])) * ratio
+        sums[0] += last
+        sums[1] += (n - 1) * last
+        sums[2] += before * last
+        sums[:3] *= ratio
         sums[3] += np.log(ratio)
-        _rescale(sums, exponent)
-        here = order[ends[n - 1] : ends[n]]
-        found[:, here], scaled[here] = sums[:, kinds.of[here]], exponent[kinds.of[here]]
+        if is_scaled or sums[0].max() > 2.0**STEP:
+            _rescale(sums, exponent)
+            last, is_scaled = np.ldexp(1.0, -exponent), bool(exponent.any())
+        if ends[n] > ends[n - 1]:
+            here = order[ends[n - 1] : ends[n]]
+            found[:, here], scaled[here] = sums[:, kinds.of[here]], exponent[kinds.of[here]]
     weight, busy, births, log_first = found
     return Unqueued(weight, busy, births / batch.hold_s, log_first, scaled)
 
