@@ -34,3 +34,14 @@ def parse_current(text: str | None) -> tuple[int, int] | None:
     if match is None:
         raise UsageError(f"--current {text!r} is not pool_size+max_overflow, such as 5+10, nor the word default.")
     return int(match[1]), int(match[2])
+
+
+def parse_usl(text: str | None) -> tuple[float, float] | None:
+    """`Request.usl`, alpha and beta, of `0.05,0.002`. Raises UsageError for any other text."""
+    if text is None:
+        return None
+    try:
+        alpha, beta = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(f"--usl {text!r} is not alpha,beta, such as 0.05,0.002.") from None
+    return alpha, beta

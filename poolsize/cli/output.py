@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from poolsize.cli.masking import masked
@@ -65,10 +65,24 @@ def progress() -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield lambda _what, _share: None
         return
-    from rich.console import Console  # here: without a terminal there is no bar
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    with ExitStack() as open_bar:
+        bar: Progress | None = None
+
+        def told(what: str, share: float) -> None:
+            nonlocal bar
+            if bar is None:  # what is done at once shows none, and waits for none to be imported
+                bar = _bar(open_bar)
+            bar(what, share)
+
+        yield told
+
+
+def _bar(open_bar: ExitStack) -> Progress:
+    from rich.console import Console  # here: where nothing takes long there is no bar
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda what, share: bar.update(task, description=what, completed=share)
+    bar = open_bar.enter_context(Bar(*columns, console=Console(stderr=True), transient=True))
+    task = bar.add_task("starting", total=1.0)
+    return lambda what, share: bar.update(task, description=what, completed=share)

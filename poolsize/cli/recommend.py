@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -10,14 +11,14 @@ import typer
 from poolsize.choices import not_one_of
 from poolsize.cli.facts_source import LimitOptions, facts_for
 from poolsize.cli.options import Json, NoSave, count, flag, number, text, time
-from poolsize.cli.output import emit
+from poolsize.cli.output import emit, progress
 from poolsize.cli.reading import reproduced
 from poolsize.cli.saving import keep
-from poolsize.datatypes import Recommendation, Request
+from poolsize.datatypes import Recommendation, Request, Trace
 from poolsize.profiles import PROFILES
 from poolsize.providers import PROVIDERS
 from poolsize.recommend.document import recommendation
-from poolsize.request_text import parse_current, parse_surge
+from poolsize.request_text import parse_current, parse_surge, parse_usl
 from poolsize.workers import WORKER_TYPES
 
 DEPLOYMENT: Final = "Deployment"
@@ -75,6 +76,16 @@ def recommend(
     request_time: Annotated[float | None, time(panel=LOAD, help="Mean time of a request.")] = None,
     request_p95: Annotated[float | None, time(panel=LOAD, help="Its 95th percentile.")] = None,
     think: Annotated[float | None, time(panel=LOAD, help="Mean time of a thread between two checkouts.")] = None,
+    in_use: Annotated[
+        float | None, number(panel=LOAD, help="Connections checked out on average, for the rate or the hold.")
+    ] = None,
+    hold_histogram: Annotated[
+        str | None, text(metavar="FILE", panel=LOAD, help="Holds as measured: lines of value,count.")
+    ] = None,
+    trace: Annotated[
+        str | None,
+        text(metavar="FILE", panel=LOAD, help="Checkouts as recorded over the peak: lines of arrival or arrival,hold."),
+    ] = None,
     profile: Annotated[
         str | None,
         text(metavar="NAME", panel=LOAD, choices=PROFILES, help=f"{', '.join(PROFILES)}, or a .toml file."),
@@ -115,6 +126,17 @@ def recommend(
         float | None, time(panel=LIMITS, help="To open a connection from where the service runs.")
     ] = None,
     db_cores: Annotated[int | None, count(panel=LIMITS, help="The server's processors.")] = None,
+    usl: Annotated[
+        str | None,
+        text(
+            metavar="ALPHA,BETA",
+            panel=LIMITS,
+            help="How the database slows down with busy connections; --hold is then that of one alone.",
+        ),
+    ] = None,
+    no_certify: Annotated[
+        bool, flag("--no-certify", help="Skip the simulation of a second or two that certifies the answer.")
+    ] = False,
     explain: Annotated[bool, flag("--explain", help="Show every formula, limit and input.")] = False,
     output_format: Annotated[
         str, text("--format", metavar="|".join(FORMATS), choices=FORMATS, help="markdown is for a pull request.")
@@ -153,6 +175,10 @@ def recommend(
         request_time_s=request_time,
         request_p95_s=request_p95,
         think_s=think,
+        in_use=in_use,
+        hold_histogram=_histogram(hold_histogram),
+        trace=_trace(trace),
+        usl=parse_usl(usl),
         profile=profile,
         p99_wait_s=p99_wait,
         max_timeouts=max_timeouts,
@@ -162,7 +188,9 @@ def recommend(
         current=parse_current(current),
     )
     limits = LimitOptions(dsn, max_connections, reserved, dialect, provider, db_memory)
-    answer = recommendation(request, facts_for(limits, no_save=no_save))
+    facts = facts_for(limits, no_save=no_save)
+    with progress() as told:
+        answer = recommendation(request, facts, certify=not no_certify, on_progress=told)
     again = reproduced(dsn)
     more = () if explain else (f"{again} --explain",)
     answer = msgspec.structs.replace(answer, reproduce=again, next=(*answer.next, *more))
@@ -170,6 +198,22 @@ def recommend(
     _print(answer, "json" if as_json else output_format, explain=explain)
     if answer.is_no:
         raise typer.Exit(NO)
+
+
+def _histogram(file: str | None) -> tuple[tuple[float, float], ...]:
+    if file is None:
+        return ()
+    from poolsize.recorded import read_histogram  # here: few have recorded anything
+
+    return read_histogram(Path(file)).histogram
+
+
+def _trace(file: str | None) -> Trace | None:
+    if file is None:
+        return None
+    from poolsize.recorded import read_trace  # here: few have recorded anything
+
+    return read_trace(Path(file))
 
 
 def _print(answer: Recommendation, form: str, *, explain: bool) -> None:

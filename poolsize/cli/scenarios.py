@@ -15,6 +15,7 @@ from poolsize.cli.simulated_load import LoadOptions, load_of
 from poolsize.datatypes import Quantity
 from poolsize.errors import UsageError, WorkloadError
 from poolsize.queueing import Closed, Open, Usl
+from poolsize.request_text import parse_usl
 from poolsize.simulate.checks import check
 from poolsize.simulate.scenario import Scenario
 from poolsize.simulate.semantics import kept_by, semantics_of
@@ -45,6 +46,7 @@ def scenarios_of(pool: PoolOptions, load: LoadOptions) -> tuple[Scenario, ...]:
     stated.setdefault("timeout_s", semantics_of(pool.semantics).timeout_s)
     if pool.start is not None and pool.start not in STARTS:
         raise not_one_of("start", pool.start, STARTS)
+    slowed = parse_usl(pool.usl)
     try:
         requests, hold = load_of(load)
         common = Scenario(
@@ -53,7 +55,7 @@ def scenarios_of(pool: PoolOptions, load: LoadOptions) -> tuple[Scenario, ...]:
             capacity=1,
             pool_size=1,
             semantics=pool.semantics,
-            usl=_usl(pool.usl),
+            usl=None if slowed is None else Usl(*slowed),
             start="full" if pool.start == "full" else "empty",
             **stated,
         )
@@ -97,16 +99,6 @@ def _capacities(text: str) -> list[int]:
     if len(numbers) > _MOST_SIZES:
         raise UsageError(f"--capacity {text!r} has more than {_MOST_SIZES} sizes.")
     return list(numbers)
-
-
-def _usl(text: str | None) -> Usl | None:
-    if text is None:
-        return None
-    try:
-        alpha, beta = map(float, text.split(","))
-    except ValueError:
-        raise UsageError(f"--usl {text!r} is not alpha,beta, such as 0.05,0.002.") from None
-    return Usl(alpha, beta)
 
 
 def inputs_of(scenario: Scenario, pool: PoolOptions) -> dict[str, Quantity]:

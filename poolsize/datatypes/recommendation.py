@@ -9,6 +9,7 @@ from msgspec.structs import force_setattr
 
 from poolsize.datatypes.facts import Database
 from poolsize.datatypes.quantities import ErrorReport, Finding, Quantity, Value
+from poolsize.datatypes.simulation import Estimate
 from poolsize.datatypes.workload import Deployment
 
 Verdict = Literal["fits", "does_not_fit", "misses_goal"]
@@ -107,6 +108,38 @@ class ScopeComparison(Value, frozen=True):
     pooler: PoolerSettings
 
 
+class SimulatedSize(Value, frozen=True):
+    """A capacity that was simulated until it was known whether it meets the goal."""
+
+    capacity: int
+    late_probability: Estimate
+    """P(wait > goal), which the goal wants at 1 % or less."""
+    meets_goal: bool | None
+    """None: the interval still holds the 1 %, so that it was not counted on."""
+
+
+class Certificate(Value, frozen=True):
+    """The pool of the answer as it was simulated, beside what the model says of it."""
+
+    decided_by: Literal["exact model", "two models", "simulation"]
+    """What found the size: a model that is exact for this load, two models that hold the truth between them and agree
+    on it, or the simulation."""
+    capacity: int
+    checkouts: int
+    """That were simulated of the answer."""
+    late_probability: Estimate
+    """P(wait > goal)."""
+    mean_wait_s: Estimate
+    p99_wait_s: Estimate
+    predicted_p99_wait_s: float
+    """The model's."""
+    agrees: bool
+    """The simulation and the model tell the same story: their p99 within 20 % or the noise, and the same size."""
+    sizes: tuple[SimulatedSize, ...] = ()
+    """What the simulation looked at until the size was settled."""
+    method: str = ""
+
+
 class StableRange(Value, frozen=True):
     """The values of one input over which the settings stay the same; None: no bound found."""
 
@@ -159,6 +192,12 @@ class Recommendation(Value, frozen=True):
     ways_to_fit: tuple[Way, ...] = ()
     memory_bytes: int | None = None
     """Server memory of the connections in `worst_case_sum`."""
+    certificate: Certificate | None = None
+    """None: not asked for, nothing to certify in an assumed workload, or nobody ever waits."""
+    nobody_waits: bool = False
+    """Each thread has a connection of its own."""
+    hold_law: str = ""
+    """The law of the holds that was taken: exponential, lognormal, two-class mixture, histogram, constant."""
     workings: tuple[str, ...] = ()
     """The formula worked by hand, a line each, for `--explain`."""
     assumed_workload: bool = False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -14,6 +15,9 @@ from poolsize.recommend.decision import Decision, decide, predicted_of, settings
 from poolsize.recommend.pool_load import PoolLoad
 from poolsize.recommend.situation import changed
 from poolsize.workers import WORKER_TYPES
+
+if TYPE_CHECKING:
+    from poolsize.simulate.simulated import Simulated
 
 SIDE_BY_SIDE: Final = ("gunicorn-sync", "gunicorn-gthread", "uvicorn")
 """One connection a process, a few, or no bound: which of them it is matters more than any other number."""
@@ -48,17 +52,19 @@ def _at(decision: Decision, label: str, capacity: int) -> Candidate:
     choice = decision.choice
     if choice is None or capacity != choice.capacity:
         choice = decision.at(capacity, timeout_s=choice.pool_timeout_s if choice else None)
-    return _candidate(decision, label, choice)
+    return _candidate(decision, label, choice, simulated=decision.simulated.get(capacity))
 
 
-def _candidate(decision: Decision, label: str, choice: Choice, note: str = "") -> Candidate:
+def _candidate(
+    decision: Decision, label: str, choice: Choice, note: str = "", simulated: Simulated | None = None
+) -> Candidate:
     situation = decision.situation
     worst_case = situation.deployment.worst_case(choice.capacity)
     verdict = decision.verdict_at(choice.capacity, worst_case)
     return Candidate(
         label=label,
         settings=settings_of(choice, situation),
-        predicted=predicted_of(choice, decision.pool, situation),
+        predicted=predicted_of(choice, decision.pool, situation, simulated=simulated),
         worst_case=worst_case,
         verdict=verdict,
         obstacle=_obstacle(decision, choice.capacity, verdict),
@@ -86,7 +92,8 @@ def _as_worker(decision: Decision, name: str) -> Candidate:
     request = msgspec.structs.replace(situation.request, worker_type=name)
     worker = WORKER_TYPES[name]
     try:
-        other = decide(changed(situation, request))
+        # Another worker type makes another pool, of which the simulation of this one says nothing.
+        other = decide(replace(changed(situation, request), late_factor=1.0))
     except WorkloadError as error:
         sources = (worker.threads or 1) * request.checkouts_per_request
         settings = Settings(pool_size=sources, max_overflow=0, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)

@@ -16,13 +16,10 @@ from typing import Final
 
 from poolsize.datatypes import ServiceLevel
 from poolsize.queueing import Wait, openings, solve
-from poolsize.recommend.pool_load import PoolLoad
+from poolsize.recommend.pool_load import SLOWED_SHARE, PoolLoad
 
 LATE_SHARE: Final = 0.01
 """What a 99th percentile leaves out."""
-_SLOWED_SHARE: Final = 0.01
-"""Threads that wait for a connection come back later, so that a pool far too small would slow them down until hardly
-any waits long. A pool that costs more than 1 % of the stated rate does not carry it: no rate is known better."""
 _NEVER: Final = 1e-6
 """A wait that one checkout in a million has is none."""
 LEAST_TIMEOUT_S: Final = 1.0
@@ -75,8 +72,7 @@ def fewest(pool: PoolLoad, suffices: Callable[[int], bool], *, near: int | None 
     find it; with one, they are looked at one by one. It is never looked for where the connections are too few for the
     load, however long requests wait.
     """
-    low = max(pool.floor, math.ceil((1.0 - _SLOWED_SHARE) * pool.erlangs), 1)
-    most = pool.ceiling or math.inf
+    low, most = pool.least, pool.ceiling or math.inf
     if pool.usl is not None:
         last = int(min(most, _hopeless(pool, low)))
         return next((capacity for capacity in range(low, last + 1) if suffices(capacity)), last)
@@ -91,6 +87,11 @@ def fewest(pool: PoolLoad, suffices: Callable[[int], bool], *, near: int | None 
     return low
 
 
+def nearest(pool: PoolLoad, goal: ServiceLevel, most: int) -> int:
+    """Up to `most` connections, the number that comes nearest to the goal where none meets it."""
+    return min(range(pool.least, most + 1), key=lambda capacity: pool.late(pool.solve(capacity), goal.p99_wait_s.value))
+
+
 def _hopeless(pool: PoolLoad, low: int) -> int:
     """A capacity beyond which further connections only make the database slower: nobody would wait for one any more,
     were it not for that."""
@@ -100,27 +101,31 @@ def _hopeless(pool: PoolLoad, low: int) -> int:
 
 def meets(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
     """Everything is within reach of this capacity: the load, the wait, and the timeouts within the request timeout."""
+    return _is_quick(pool, goal, capacity) and could_meet(pool, goal, capacity)
+
+
+def could_meet(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
+    """All but the wait itself, which a simulation may know better."""
     return (
         capacity >= pool.floor
-        and _is_quick(pool, goal, capacity)
+        and carries(pool, pool.solve(capacity))
         and _is_patient(pool, goal, capacity)
-        and pool.is_stable(capacity, _timeouts(goal)[-1])
+        and pool.is_stable(capacity, longest_timeout_s(goal))
     )
 
 
 def _is_quick(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
-    wait = pool.solve(capacity)
-    return carries(pool, wait) and pool.late(wait, goal.p99_wait_s.value) <= LATE_SHARE
+    return pool.late(pool.solve(capacity), goal.p99_wait_s.value) <= LATE_SHARE
 
 
 def carries(pool: PoolLoad, wait: Wait) -> bool:
     """The stated rate gets through."""
-    return wait.throughput_per_s >= (1.0 - _SLOWED_SHARE) * pool.rate_per_s
+    return wait.throughput_per_s >= (1.0 - SLOWED_SHARE) * pool.rate_per_s
 
 
 def _is_patient(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
     """Few enough requests time out with the longest timeout that may be chosen."""
-    wait = pool.solve(capacity, _timeouts(goal)[-1])
+    wait = pool.solve(capacity, longest_timeout_s(goal))
     return wait.timeout_probability <= goal.max_timeouts.value
 
 
@@ -133,6 +138,11 @@ def _with_timeout(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> Wait:
         if wait.timeout_probability <= goal.max_timeouts.value:
             return wait
     return pool.solve(capacity, timeouts[0])
+
+
+def longest_timeout_s(goal: ServiceLevel) -> float:
+    """The longest that may be chosen."""
+    return _timeouts(goal)[-1]
 
 
 def _timeouts(goal: ServiceLevel) -> tuple[float, ...]:
@@ -158,7 +168,7 @@ def _worth_keeping(
 def holds_up_to(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> float:
     """The rate of one pool, checkouts per second, up to which this capacity still meets the goal; 0 when it meets it
     at no rate. Threads that have a connection each never wait: their bound is the rate at which they never rest."""
-    if pool.ceiling is not None and capacity >= pool.ceiling:
+    if pool.ceiling is not None and pool.is_unwaited(capacity) and pool.usl is None:
         return pool.ceiling / pool.hold.mean_s
     is_met, most = meets(pool, goal, capacity), capacity / pool.hold.mean_s
     low, high = (pool.rate_per_s, max(pool.rate_per_s, most)) if is_met else (0.0, min(pool.rate_per_s, most))

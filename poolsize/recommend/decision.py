@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
 
 from poolsize.datatypes import Layer, LimitCheck, Predicted, Settings, Verdict
 from poolsize.queueing import openings
-from poolsize.recommend.choice import Choice, capacity_for, holds_up_to, meets, settle
+from poolsize.recommend.choice import Choice, capacity_for, holds_up_to, meets, nearest, settle
+from poolsize.recommend.database_limits import database_checks
 from poolsize.recommend.lifetime import pre_ping, recycle_s
 from poolsize.recommend.limits import WRITER_LAYER, binding, held_against, layers_of, most_that_fit, writer_checks
 from poolsize.recommend.pool_load import PoolLoad, pool_load
 from poolsize.recommend.shared import pooler_checks
 from poolsize.recommend.situation import Situation
+
+if TYPE_CHECKING:
+    from poolsize.simulate.simulated import Simulated
+
+MODELLED_BELOW: Final = 1e-4
+"""Of a rarer timeout a simulation sees too few, and the model has them to full precision."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +40,19 @@ class Decision:
     fixed_checks: tuple[LimitCheck, ...]
     """Limits that no capacity of the pools changes: a pooler's server connections, SQLite's writer."""
     verdict: Verdict
+    simulated: Mapping[int, Simulated] = field(default_factory=dict)
+    """By capacity, where it was simulated with the timeout of the answer."""
 
     @cached_property
     def choice(self) -> Choice | None:
         """That capacity with its timeout and kept connections. Found when asked for, since most decisions are made
         only to see whether another is the same."""
         return self.at(self.capacity) if self.capacity is not None else None
+
+    @property
+    def nobody_waits(self) -> bool:
+        """Each thread has a connection of its own, so that there is nothing to wait for but the request itself."""
+        return self.capacity is not None and self.pool.is_unwaited(self.capacity)
 
     def at(self, capacity: int, *, timeout_s: float | None = None) -> Choice:
         """Any capacity, settled; with that timeout, or its own."""
@@ -61,7 +78,8 @@ class Decision:
     @property
     def checks(self) -> tuple[LimitCheck, ...]:
         """The worst case of the settings, or where they were cut down to fit, of what meets the goal."""
-        return (*held_against(self.layers, self.situation.deployment, self.summed), *self.fixed_checks)
+        held = held_against(self.layers, self.situation.deployment, self.summed)
+        return (*held, *self.fixed_checks, *database_checks(self.situation, self.pool, self.summed))
 
     @property
     def binding(self) -> LimitCheck | None:
@@ -81,16 +99,21 @@ def decide(situation: Situation, *, near: int | None = None) -> Decision:
 
     Raises WorkloadError when the threads cannot make so many checkouts.
     """
-    pool = pool_load(situation.workload, situation.deployment)
+    deployment = situation.deployment
+    pool = pool_load(situation.workload, deployment, usl=situation.usl, late_factor=situation.late_factor)
     layers = layers_of(situation)
-    room = most_that_fit(layers, situation.deployment)
+    room = most_that_fit(layers, deployment)
     needed = capacity_for(pool, situation.goal, near=near)
+    # Without a slow-down so many connections meet any goal; with one perhaps no number does.
+    is_met = pool.usl is None or meets(pool, situation.goal, needed)
+    if not is_met:
+        needed = nearest(pool, situation.goal, needed)
     fits = room is None or needed <= room
     capacity = needed if fits else (_best_within(pool, situation, room) if room else None)
     fixed = (*pooler_checks(situation), *writer_checks(situation))
     # Nobody stated an assumed workload, so that there only no room at all is a no.
     within_limits = capacity is not None if situation.only_assumed else fits
-    verdict = _verdict(situation, fixed, is_met=True, within_limits=within_limits)
+    verdict = _verdict(situation, fixed, is_met=is_met, within_limits=within_limits)
     return Decision(situation, pool, layers, needed, capacity, fixed, verdict)
 
 
@@ -122,8 +145,16 @@ def settings_of(choice: Choice, situation: Situation) -> Settings:
     )
 
 
-def predicted_of(choice: Choice, pool: PoolLoad, situation: Situation, *, pools: float | None = None) -> Predicted:
-    """For the busiest pool, of `pools` equal ones (None: the deployment's) in all.
+def predicted_of(
+    choice: Choice,
+    pool: PoolLoad,
+    situation: Situation,
+    *,
+    pools: float | None = None,
+    simulated: Simulated | None = None,
+) -> Predicted:
+    """For the busiest pool, of `pools` equal ones (None: the deployment's) in all. `simulated` is the same pool, whose
+    waits are shown where the model is not exact.
 
     From assumed numbers, no wait: only the rate that is carried.
     """
@@ -135,7 +166,7 @@ def predicted_of(choice: Choice, pool: PoolLoad, situation: Situation, *, pools:
     wait = choice.wait
     if situation.assumed_workload:
         return Predicted(holds_up_to_per_s=up_to, limited_by=limited_by, method=wait.method)
-    return Predicted(
+    modelled = Predicted(
         utilization=wait.utilization,
         wait_probability=wait.wait_probability,
         mean_wait_s=wait.mean_wait_s,
@@ -147,4 +178,19 @@ def predicted_of(choice: Choice, pool: PoolLoad, situation: Situation, *, pools:
         holds_up_to_per_s=up_to,
         limited_by=limited_by,
         method=wait.method,
+    )
+    return modelled if simulated is None or pool.is_exact else _as_simulated(modelled, simulated)
+
+
+def _as_simulated(modelled: Predicted, simulated: Simulated) -> Predicted:
+    timeouts = simulated.timeout_probability
+    return msgspec.structs.replace(
+        modelled,
+        wait_probability=simulated.wait_probability,
+        mean_wait_s=simulated.mean_wait_s,
+        p50_wait_s=simulated.quantile(0.50),
+        p95_wait_s=simulated.quantile(0.95),
+        p99_wait_s=simulated.quantile(0.99),
+        timeout_probability=timeouts if timeouts >= MODELLED_BELOW else modelled.timeout_probability,
+        method=f"{simulated.method}; timeouts rarer than 1 in 10,000, and rates, by {modelled.method}",
     )

@@ -8,9 +8,19 @@ from typing import Final
 import msgspec
 
 from poolsize._version import __version__
-from poolsize.datatypes import DatabaseFacts, Recommendation, Request, ScopeComparison, Verdict
+from poolsize.datatypes import (
+    Certificate,
+    DatabaseFacts,
+    Predicted,
+    Recommendation,
+    Request,
+    ScopeComparison,
+    Verdict,
+)
 from poolsize.providers import stated_facts
+from poolsize.recommend.bench import Progress
 from poolsize.recommend.candidates import alternatives, current, neighbours
+from poolsize.recommend.certify import certified
 from poolsize.recommend.decision import Decision, decide, predicted_of
 from poolsize.recommend.findings import findings_of
 from poolsize.recommend.inputs import inputs_of
@@ -25,9 +35,15 @@ _DEFAULT_CONNECTIONS: Final = 100
 """max_connections of a PostgreSQL as it is installed (initdb writes it), and of most managed ones at least."""
 
 
-def recommendation(request: Request, facts: DatabaseFacts | None) -> Recommendation:
+def recommendation(
+    request: Request, facts: DatabaseFacts | None, *, certify: bool = True, on_progress: Progress | None = None
+) -> Recommendation:
     """See `recommend`."""
-    return _document(decide(situate(request, facts or _default_facts())))
+    decision = decide(situate(request, facts or _default_facts()))
+    certificate = None
+    if certify:
+        decision, certificate = certified(decision, on_progress)
+    return _document(decision, certificate)
 
 
 def _default_facts() -> DatabaseFacts:
@@ -37,9 +53,9 @@ def _default_facts() -> DatabaseFacts:
     return msgspec.structs.replace(facts, limits=limits)
 
 
-def _document(decision: Decision) -> Recommendation:
+def _document(decision: Decision, certificate: Certificate | None) -> Recommendation:
     situation = decision.situation
-    facts, deployment, choice = situation.facts, situation.deployment, decision.choice
+    facts, deployment = situation.facts, situation.deployment
     found, scope = ranges(decision), compare_scopes(decision)
     binding = decision.binding
     return Recommendation(
@@ -48,7 +64,7 @@ def _document(decision: Decision) -> Recommendation:
         target=facts.target,
         verdict=decision.verdict,
         settings=decision.settings,
-        predicted=predicted_of(choice, decision.pool, situation) if choice else None,
+        predicted=_predicted(decision),
         deployment=deployment,
         database=facts.database,
         worst_case=decision.worst_case,
@@ -56,7 +72,7 @@ def _document(decision: Decision) -> Recommendation:
         limits=decision.checks,
         binding=binding.name if binding else None,
         limits_source=facts.limits.source if facts.limits else "",
-        findings=findings_of(decision),
+        findings=findings_of(decision, certificate),
         inputs=inputs_of(situation),
         neighbours=neighbours(decision),
         alternatives=alternatives(decision),
@@ -66,10 +82,20 @@ def _document(decision: Decision) -> Recommendation:
         breaks_first=breaks_first(decision, found),
         ways_to_fit=ways_to_fit(decision, scope),
         memory_bytes=worst_case_bytes(decision),
+        certificate=certificate,
+        nobody_waits=decision.nobody_waits,
+        hold_law=situation.workload.law,
         workings=workings_of(decision),
         assumed_workload=situation.assumed_workload,
         next=_next(decision.verdict, scope),
     )
+
+
+def _predicted(decision: Decision) -> Predicted | None:
+    choice = decision.choice
+    if choice is None:
+        return None
+    return predicted_of(choice, decision.pool, decision.situation, simulated=decision.simulated.get(choice.capacity))
 
 
 def _next(verdict: Verdict, scope: ScopeComparison | None) -> tuple[str, ...]:

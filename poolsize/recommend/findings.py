@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from poolsize.datatypes import Finding, SessionGroup, Severity
+from poolsize.datatypes import Certificate, Finding, SessionGroup, Severity
 from poolsize.queueing import Closed
 from poolsize.recommend.candidates import is_unlimited
 from poolsize.recommend.choice import capacity_for
@@ -18,12 +18,12 @@ from poolsize.units import duration, plural
 _LONG_IDLE_S: Final = 60.0
 """A transaction that is idle for a minute is no round trip of an application: somebody forgot it."""
 _SCV_RANGE: Final = (0.5, 2.0)
-"""Where the exponential law's percentiles are within some 40 % of the true ones."""
+"""Where the exponential law's percentiles are within some 40 % of the true ones (docs/theory/accuracy.md)."""
 _BUSY_PER_PROCESSOR: Final = 3.0
 """Queries that wait for a disk or a lock leave a processor to others, but seldom to more than a few."""
 
 
-def findings_of(decision: Decision) -> tuple[Finding, ...]:
+def findings_of(decision: Decision, certificate: Certificate | None) -> tuple[Finding, ...]:
     """The gravest first; the facts' own findings after the decision's."""
     found = [
         *_no_bound(decision),
@@ -34,7 +34,8 @@ def findings_of(decision: Decision) -> tuple[Finding, ...]:
         *_assumed_need(decision),
         *_nested(decision),
         *_upper_bound(decision),
-        *_variation(decision),
+        *_variation(decision, certificate),
+        *_contradiction(certificate),
         *_processors(decision),
         *_worker(decision),
         *decision.situation.facts.findings,
@@ -185,24 +186,41 @@ def _upper_bound(decision: Decision) -> Iterator[Finding]:
         )
 
 
-def _variation(decision: Decision) -> Iterator[Finding]:
+def _variation(decision: Decision, certificate: Certificate | None) -> Iterator[Finding]:
+    """Where nothing was simulated, how far the models are to be trusted."""
     hold = decision.pool.hold
     low, high = _SCV_RANGE
-    if low <= hold.scv <= high or decision.situation.assumed_workload:
+    if certificate is not None or low <= hold.scv <= high or decision.situation.assumed_workload:
         return
-    closed = isinstance(decision.pool.load, Closed)
-    how = (
-        "predicted with exponential holds, so percentiles are rough"
-        if closed
-        else "those of that law by the Volterra equation of M/G/c, up to some 40 % too long"
-    )
-    law = decision.situation.workload.law
+    if decision.pool.ceiling is not None and decision.needed >= decision.pool.ceiling:
+        return
+    how = "by exponential holds" if isinstance(decision.pool.load, Closed) else "by the Volterra equation of M/G/c"
     yield Finding(
         code="PS401",
         severity="warning" if hold.scv > high else "note",
         message=f"Holds {'vary more' if hold.scv > high else 'are more even'} than the exponential law (scv "
-        f"{hold.scv:.3g}, {law}): waits are {how}.",
-        remedy="Look at c + 1 as well." if hold.scv > high else "",
+        f"{hold.scv:.3g}, {decision.situation.workload.law}), and nothing was simulated: waits are {how}, which may be "
+        "off by some 40 %.",
+        remedy="Leave out --no-certify.",
+    )
+
+
+def _contradiction(certificate: Certificate | None) -> Iterator[Finding]:
+    """Never hidden: one of the two is wrong, and it may be ours."""
+    if certificate is None or certificate.agrees:
+        return
+    simulated = certificate.p99_wait_s
+    low, value, high = (duration(number or 0.0) for number in (simulated.low, simulated.value, simulated.high))
+    yield Finding(
+        code="PS405",
+        severity="note" if certificate.decided_by == "simulation" else "warning",
+        message=f"The model and the simulation differ: p99 of the wait {duration(certificate.predicted_p99_wait_s)} by "
+        f"the one, {value} ({low} to {high}) by the other.",
+        remedy=(
+            "The size is the simulation's."
+            if certificate.decided_by == "simulation"
+            else "Look at c + 1 as well, and please report it: this model should be exact."
+        ),
     )
 
 

@@ -28,9 +28,20 @@ def inputs_of(situation: Situation) -> dict[str, Quantity]:
         "round_trip_s": _round_trip(situation),
         "connection_memory_bytes": _memory(situation),
         "db_cores": _processors(situation),
+        **_usl(situation),
         **_limits(situation),
     }
     return {name: quantity for name, quantity in found.items() if quantity is not None}
+
+
+def _usl(situation: Situation) -> dict[str, Quantity | None]:
+    if situation.usl is None:
+        return {}
+    alpha, beta = situation.usl.alpha, situation.usl.beta
+    return {
+        "usl_alpha": Quantity(value=alpha, origin="stated", source="--usl"),
+        "usl_beta": Quantity(value=beta, origin="stated", source="--usl"),
+    }
 
 
 def _deployment(situation: Situation) -> dict[str, Quantity | None]:

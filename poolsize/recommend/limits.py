@@ -15,6 +15,7 @@ from poolsize.recommend.situation import Situation
 _CLIENT_SIDE: Final = "pooler client side"
 """The layers of a pooler that count its clients, all, a database's or a user's, start so; all others count server
 connections."""
+_CONNECTIONS: Final = "connections"
 SERVER_LAYER: Final = "server"
 WRITER_LAYER: Final = "writer"
 
@@ -76,8 +77,9 @@ def held_against(layers: Sequence[Layer], deployment: Deployment, capacity: int)
 
 
 def binding(checks: Sequence[LimitCheck]) -> LimitCheck | None:
-    """The check with the smallest margin."""
-    return min(checks, key=lambda check: check.margin, default=None)
+    """The check with the smallest margin; of what is not counted in connections only one that is broken."""
+    counted = [check for check in checks if check.unit == _CONNECTIONS or check.margin < 0]
+    return min(counted or checks, key=lambda check: check.margin, default=None)
 
 
 def most_that_fit(layers: Sequence[Layer], deployment: Deployment) -> int | None:

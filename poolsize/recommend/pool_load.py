@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from poolsize.queueing.fleet import Fleet
 
 Model = Literal["exponential", "volterra"]
+SLOWED_SHARE: Final = 0.01
+"""Threads that wait for a connection come back later, so that a pool far too small would slow them down until hardly
+any waits long. A pool that costs more than 1 % of the stated rate does not carry it: no rate is known better."""
 _ROUNDING: Final = 1e-9
 """So that a whole number of processes that are all busy, which is too few, is not taken for one fewer."""
 _MOST_CONNECTIONS: Final = 262_143
@@ -49,6 +52,20 @@ class PoolLoad:
         return max(self.nested_floor, self.stalls_below)
 
     @property
+    def is_exact(self) -> bool:
+        """The model is no approximation: holds are exponential, on a database that does not slow down."""
+        return self.hold.law_name == "exponential" and self.usl is None
+
+    def is_unwaited(self, capacity: int) -> bool:
+        """So many connections are never all held while somebody wants one."""
+        return self.ceiling is not None and capacity >= self.ceiling
+
+    @property
+    def least(self) -> int:
+        """With fewer connections the load drowns the pool, or requests block each other."""
+        return max(self.floor, math.ceil((1.0 - SLOWED_SHARE) * self.erlangs), 1)
+
+    @property
     def rate_per_s(self) -> float:
         """Checkouts per second while nobody waits."""
         if isinstance(self.load, Open):
@@ -63,7 +80,7 @@ class PoolLoad:
     def solve(self, capacity: int, timeout_s: float = math.inf) -> Wait:
         """How requests fare at so many connections."""
         if self.usl is None:
-            return solve(self.load, self.hold, capacity, timeout_s=timeout_s, model=self.model)
+            return _solved(self.load, self.hold, capacity, timeout_s, self.model)
         return self.fleet(self.usl, capacity, timeout_s).from_empty.waits[0]
 
     def is_stable(self, capacity: int, timeout_s: float) -> bool:
@@ -90,7 +107,13 @@ class PoolLoad:
         return replace(self, load=Closed(self.load.threads, self.load.threads / rate_per_s - self.hold.mean_s))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
+def _solved(load: Load, hold: Hold, capacity: int, timeout_s: float, model: Model | None) -> Wait:
+    """Kept, since the ranges of the inputs come back to the same pools, and a law of holds takes a millisecond."""
+    return solve(load, hold, capacity, timeout_s=timeout_s, model=model)
+
+
+@lru_cache(maxsize=1024)
 def _fleet(count: int, load: Load, hold: Hold, capacity: int, timeout_s: float, usl: Usl) -> Fleet:
     """Kept, since the goal, the timeout and the stability are each asked of the same pools."""
     from poolsize.queueing.fleet import solve_fleet  # here: numpy is loaded only where a curve was measured
@@ -109,19 +132,25 @@ def total_rate_per_s(workload: Workload, deployment: Deployment) -> float:
     return sources / (workload.think_s.value + workload.hold_s.value)
 
 
-def pool_load(workload: Workload, deployment: Deployment) -> PoolLoad:
+def pool_load(
+    workload: Workload, deployment: Deployment, *, usl: Usl | None = None, late_factor: float = 1.0
+) -> PoolLoad:
     """The load of one pool of the busiest process: rate / (instances × processes) × skew / pools.
 
-    Threads are a finite source: each of threads × (connections per request) sources spends sources / rate - hold
-    between two checkouts. Raises WorkloadError when that is not above 0: the threads cannot make so many checkouts.
+    On a database that slows down, as many pools are as busy as this one as make up the whole load. Threads are a
+    finite source: each of threads × (connections per request) sources spends sources / rate - hold between two
+    checkouts. Raises WorkloadError when that is not above 0: the threads cannot make so many checkouts.
     """
     rate = total_rate_per_s(workload, deployment)
     per_pool = rate / (deployment.instances * deployment.processes) * deployment.skew / deployment.pools
     hold = hold_of(workload)
     _check_size(rate, hold)
     if deployment.threads is None:
-        return PoolLoad(Open(per_pool), hold, nested_floor=1, ceiling=None)
-    return _threads(per_pool, hold, deployment, deployment.threads)
+        pool = PoolLoad(Open(per_pool), hold, nested_floor=1, ceiling=None)
+    else:
+        pool = _threads(per_pool, hold, deployment, deployment.threads)
+    peers = max(round(deployment.steady_pools / deployment.skew), 1)
+    return replace(pool, usl=usl, peers=peers, late_factor=late_factor)
 
 
 def hold_of(workload: Workload) -> Hold:

@@ -13,7 +13,7 @@ from poolsize.datatypes import Request, StableRange
 from poolsize.errors import PoolsizeError
 from poolsize.recommend.decision import Decision, decide
 from poolsize.recommend.pool_load import total_rate_per_s
-from poolsize.recommend.situation import Situation, changed, with_hold
+from poolsize.recommend.situation import Situation, changed, with_hold, with_rate
 
 _PRECISION: Final = 1.01
 """A bound to 1 %: finer than any of these inputs is known."""
@@ -76,7 +76,7 @@ def _rate(situation: Situation) -> _Input:
     if request.think_s is not None:
         return _Input("think", "s", request.think_s, -1, _field(request, "think_s"))
     rate = total_rate_per_s(situation.workload, situation.deployment)
-    return _Input("rate", "checkouts/s", rate, 1, _field(request, "rate_per_s"))
+    return _Input("rate", "checkouts/s", rate, 1, lambda value: with_rate(situation, value))
 
 
 def _field(request: Request, name: str) -> Callable[[float], Request]:

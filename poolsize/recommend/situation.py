@@ -11,6 +11,7 @@ import msgspec
 from poolsize.datatypes import DatabaseFacts, Deployment, Quantity, Request, ServiceLevel, Workload
 from poolsize.errors import UsageError
 from poolsize.profiles import DEFAULT_PROFILE, Profile, profile
+from poolsize.queueing import Usl
 from poolsize.recommend.pool_load import hold_of
 from poolsize.recommend.workload import resolve_workload
 from poolsize.workers import DEFAULT_WORKER_TYPE, WorkerType, worker_type
@@ -48,6 +49,13 @@ class Situation:
     """Connections of everything else on the server, where the facts say less."""
     assumed: frozenset[str]
     """Which of `rate` and `hold` nobody stated."""
+    late_factor: float = 1.0
+    """By how much more often than the model says requests wait for long, as a simulation showed."""
+
+    @property
+    def usl(self) -> Usl | None:
+        """How the database slows down, where a curve was measured."""
+        return None if self.request.usl is None else Usl(*self.request.usl)
 
     @property
     def assumed_workload(self) -> bool:
@@ -66,9 +74,10 @@ def situate(request: Request, facts: DatabaseFacts) -> Situation:
 
 
 def changed(situation: Situation, request: Request) -> Situation:
-    """The same facts and profile under a request with other numbers; what was assumed is still assumed."""
+    """The same facts and profile under a request with other numbers; what was assumed is still assumed, and what a
+    simulation showed of a like pool is still true."""
     other = _situated(request, situation.facts, situation.profile)
-    return replace(other, assumed=situation.assumed)
+    return replace(other, assumed=situation.assumed, late_factor=situation.late_factor)
 
 
 def _situated(request: Request, facts: DatabaseFacts, chosen: Profile) -> Situation:
@@ -122,6 +131,8 @@ def _check_counts(request: Request) -> None:
             raise UsageError(f"{option} is a time above 0.")
     if request.max_timeouts is not None and not 0 < request.max_timeouts < 1:
         raise UsageError("--max-timeouts is a share of the requests, above 0 and below 1, such as 1e-6.")
+    if request.usl is not None and not all(0 <= number < math.inf for number in request.usl):
+        raise UsageError("--usl is alpha,beta of the scalability law, both 0 or more, such as 0.05,0.002.")
     if request.current is not None and (request.current[0] < 0 or request.current[1] < -1):
         raise UsageError("--current is pool_size+max_overflow, such as 5+10; -1 stands for no limit.")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from poolsize.queueing import Closed
 from poolsize.recommend.choice import LATE_SHARE, carries
 from poolsize.recommend.decision import Decision
+from poolsize.recommend.overload import overload_lines
 from poolsize.recommend.pool_load import total_rate_per_s
 from poolsize.units import duration, plural
 
@@ -75,9 +76,11 @@ def _kept(decision: Decision) -> Iterator[str]:
         return
     wait = choice.wait
     yield (
-        f"P(timeout after {choice.pool_timeout_s:g} s) = {wait.timeout_probability:.2g} "
+        f"P(timeout after {choice.pool_timeout_s:g} s) = {wait.timeout_probability:.2g} by {wait.method} "
         f"(at most {situation.goal.max_timeouts.value:g})"
     )
+    if not situation.assumed_workload:
+        yield from overload_lines(situation, decision.pool, choice)
     cost, held = wait.opens_per_s * situation.connect_s.value, wait.utilization * choice.capacity
     yield (
         f"Keeping {choice.pool_size} of {choice.capacity} open: {wait.opens_per_s:.2g} others opened per second × "

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from poolsize.datatypes import Recommendation
-from poolsize.report.words import origin_line, predicted_lines, settings_line, sum_line, verdict_line, way_line
+from poolsize.report.words import (
+    certified_line,
+    origin_line,
+    predicted_lines,
+    settings_line,
+    sum_line,
+    verdict_line,
+    way_line,
+)
 
 
 def markdown(answer: Recommendation) -> str:
@@ -20,6 +28,7 @@ def markdown(answer: Recommendation) -> str:
             "",
             origin_line(answer),
             "",
+            *_certified(answer),
             *_candidates(answer),
             *_predicted(answer),
             *_limits(answer),
@@ -44,6 +53,13 @@ def _verdict(answer: Recommendation) -> Iterator[str]:
         yield "It would fit with one of:"
         yield ""
         yield from (f"- {way_line(way)}" for way in answer.ways_to_fit)
+
+
+def _certified(answer: Recommendation) -> Iterator[str]:
+    line = certified_line(answer)
+    if line is not None:
+        yield line
+        yield ""
 
 
 def _candidates(answer: Recommendation) -> Iterator[str]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from poolsize.datatypes import Candidate, Recommendation
 from poolsize.report.words import (
+    certified_line,
     origin_line,
     percent,
     probability,
@@ -93,6 +94,9 @@ def head(answer: Recommendation) -> Iterator[Text]:
     yield Text(verdict_line(answer), style="bold green" if not answer.is_no else "bold red")
     yield Text(sum_line(answer))
     yield Text(origin_line(answer), style="dim")
+    certified = certified_line(answer)
+    if certified is not None:
+        yield Text(certified, style="dim")
     if answer.is_no and answer.settings is not None:
         yield Text(f"Best that fits: {settings_line(answer.settings)}")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
-from poolsize.datatypes import LimitCheck, Predicted, Quantity, Recommendation, Settings, Way
+from poolsize.datatypes import Estimate, LimitCheck, Predicted, Quantity, Recommendation, Settings, Way
 from poolsize.units import amount, duration, rate
 
 
@@ -91,22 +92,88 @@ def predicted_lines(answer: Recommendation) -> Iterator[str]:
 def _figures(predicted: Predicted, settings: Settings, answer: Recommendation) -> Iterator[str]:
     if predicted.holds_up_to_per_s is not None:
         what = "the threads are all busy at" if predicted.limited_by == "threads" else "meets the goal up to"
-        yield f"{what} {rate(predicted.holds_up_to_per_s)} over all processes"
+        unknown = "" if "usl_alpha" in answer.inputs else "; what the database itself can do is unknown (--usl)"
+        yield f"{what} {rate(predicted.holds_up_to_per_s)} over all processes{unknown}"
     if predicted.utilization is None:
         yield "no wait is predicted: the workload is assumed (state --rate and --hold)"
         return
     timeout = settings.pool_timeout_s
-    yield f"busy {percent(predicted.utilization)}, P(wait) {probability(predicted.wait_probability)}"
+    yield f"busy {percent(predicted.utilization)}, P(wait) {chance(predicted.wait_probability)}"
     yield (
         f"wait: mean {duration(predicted.mean_wait_s or 0)}, p50 {wait_text(predicted.p50_wait_s, timeout)}, "
         f"p95 {wait_text(predicted.p95_wait_s, timeout)}, p99 {wait_text(predicted.p99_wait_s, timeout)}"
+        f"{_tail(answer)}"
     )
-    yield f"P(timeout) {probability(predicted.timeout_probability)} after {timeout:g} s"
+    yield f"P(timeout) {chance(predicted.timeout_probability)} after {timeout:g} s"
     connect = answer.inputs.get("connect_cost_s")
     opens = predicted.opens_per_s or 0.0
     cost = f", {duration(connect.value)} each ({connect.origin})" if connect else ""
     yield f"opens {opens:.2g} overflow connections/s{cost}"
-    yield f"by {predicted.method}; FIFO assumed"
+    yield f"method: {predicted.method}; FIFO assumed; {_how(answer)}"
+    yield from certificate_lines(answer)
+
+
+def _tail(answer: Recommendation) -> str:
+    """Mean and scv do not settle a p99: which law was taken for the rest."""
+    scv = answer.inputs.get("hold_scv")
+    if scv is None or not answer.hold_law or scv.origin == "observed":
+        return ""
+    return f" (for {answer.hold_law} holds, which is assumed)"
+
+
+def _how(answer: Recommendation) -> str:
+    if answer.certificate is None:
+        return "analytic" if answer.nobody_waits else "analytic, not certified"
+    return {
+        "exact model": "analytic, exact for this load, and certified",
+        "two models": "analytic, bracketed by two models, and certified",
+        "simulation": "the size by simulation, since the models leave it open",
+    }[answer.certificate.decided_by]
+
+
+def certified_line(answer: Recommendation) -> str | None:
+    """What the simulation says, in a line; None where nothing was simulated."""
+    found = answer.certificate
+    if found is None:
+        return "Nobody ever waits: each thread has a connection of its own." if answer.nobody_waits else None
+    simulated, modelled = (_wait(seconds or 0.0) for seconds in (found.p99_wait_s.value, found.predicted_p99_wait_s))
+    says = "as the model says" if simulated == modelled else f"and {modelled} by the model"
+    settled = "; the simulation settled the size" if found.decided_by == "simulation" else ""
+    verb = "Certified" if found.agrees or settled else "Contradicted"
+    return (
+        f"{verb} by {found.checkouts:,} simulated checkouts: p99 wait {simulated}{_interval(found.p99_wait_s, _wait)}, "
+        f"{says}{settled}."
+    )
+
+
+def certificate_lines(answer: Recommendation) -> Iterator[str]:
+    """The interval of each number, and the sizes that were simulated until one was settled."""
+    found = answer.certificate
+    if found is None:
+        return
+    goal = answer.inputs["p99_wait_s"].value
+    yield (
+        f"simulated: P(wait > {duration(goal)}) {probability(found.late_probability.value)}"
+        f"{_interval(found.late_probability, chance)}, mean wait {duration(found.mean_wait_s.value or 0.0)}"
+        f"{_interval(found.mean_wait_s, _wait)}, with 95 % confidence"
+    )
+    for size in found.sizes:
+        if size.capacity == found.capacity:
+            continue
+        outcome = {True: "meets the goal", False: "does not", None: "too near the 1 % to tell, so not counted on"}
+        yield (
+            f"simulated with {size.capacity}: P(wait > {duration(goal)}) {probability(size.late_probability.value)}"
+            f"{_interval(size.late_probability, probability)}: {outcome[size.meets_goal]}"
+        )
+
+
+def _wait(seconds: float) -> str:
+    return duration(seconds) if seconds else "0"
+
+
+def _interval(estimate: Estimate, text: Callable[[float], str]) -> str:
+    low, high = (text(end or 0.0) for end in (estimate.low, estimate.high))
+    return "" if low == high else f" ({low} to {high})"
 
 
 def percent(share: float | None) -> str:
@@ -121,7 +188,19 @@ def wait_text(seconds: float | None, timeout_s: float) -> str:
     return "0" if seconds == 0 else duration(seconds)
 
 
+_RARE: Final = 1e-6
+"""A probability below it is one that nobody will see, and the digits of which no model knows."""
+
+
 def probability(value: float | None) -> str:
+    """For a table: `<1e-6`, `3e-05`, `0.46 %`."""
     if value is None:
         return ""
-    return "0" if value < 1e-15 else f"{value:.0e}" if value < 1e-3 else f"{value * 100:.2g} %"
+    if value < _RARE:
+        return "0" if value == 0.0 else "<1e-6"
+    return f"{value:.0e}" if value < 1e-3 else f"{value * 100:.2g} %"
+
+
+def chance(value: float | None) -> str:
+    """For a sentence: `less than 1 in a million`."""
+    return "less than 1 in a million" if value is not None and 0.0 < value < _RARE else probability(value)

@@ -32,7 +32,8 @@ def test_the_first_three_lines_say_the_settings_the_sum_and_the_origins(poolsize
     assert lines[1] == "Worst case 1 instance × 4 processes × 1 pool × 3 = 12 of 94 (server 97 - 3 others)"
     assert lines[2].startswith("Stated: 80 checkouts/s, hold 20 ms. Assumed: threads 8, skew 1")
     assert lines[2].endswith("Limits: --max-connections 100.")
-    assert [line.split()[0] for line in lines[5:8]] == ["c", "gthread", "c"]
+    assert lines[3] == "Certified by 3,000,000 simulated checkouts: p99 wait 0, as the model says."
+    assert [line.split()[0] for line in lines[6:9]] == ["c", "gthread", "c"]
     assert lines[-1] == "Next: poolsize export sqlalchemy, or --explain for how it follows"
 
 
@@ -43,7 +44,7 @@ def test_from_workers_alone_three_kinds_of_worker_stand_beside_each_other(poolsi
     assert {row["label"] for row in document["alternatives"]} == {"gunicorn-sync", "uvicorn"}
     text = poolsize("recommend", "--workers", "4").out
     assert re.search(r"^gthread .*\n(.*\n)*sync .*\nuvicorn ", text, flags=re.MULTILINE)
-    assert not re.search(r"\bp9\d\b", text)
+    assert "wait" not in text.partition("Limits:")[2], "no wait is told of a load that nobody stated"
 
 
 def test_every_option_arrives_in_the_request(poolsize: Program) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 from markdown_it import MarkdownIt
 
@@ -21,6 +23,12 @@ def answered(request: Request, facts: DatabaseFacts) -> Recommendation:
     )
 
 
+def without_digits(text: str) -> str:
+    """Of what was simulated, which another numpy may simulate otherwise."""
+    head, line, tail = re.split(r"(?<=> 10 ms\) )(0.*)(?=, with 95)", text)
+    return head + re.sub(r"[\d.]+ (%|µs)", "#", line) + tail
+
+
 FITS = """\
 ## Connection pool
 
@@ -31,17 +39,20 @@ Worst case (3 + 1) instances × 4 processes × 1 pool × 3 = 48 of 94 (server 97
 Stated: 300 checkouts/s, hold 20 ms. Assumed: threads 8, skew 1, connect 20 ms, goal p99 10 ms. Limits: \
 --max-connections 100.
 
+Certified by 3,000,000 simulated checkouts: p99 wait 0, as the model says.
+
 Now: `pool_size=5 max_overflow=10 pool_timeout=30 pool_pre_ping=False`, worst case 240, does not fit.
 Changes: pool_size 5 -> 3, max_overflow 10 -> 0, pool_timeout 30 s -> 1 s.
 
 ### Predicted for one pool
 
-- meets the goal up to 533/s over all processes
+- meets the goal up to 533/s over all processes; what the database itself can do is unknown (--usl)
 - busy 17 %, P(wait) 0.72 %
-- wait: mean 52.6 µs, p50 0, p95 0, p99 0
-- P(timeout) 0 after 1 s
+- wait: mean 52.6 µs, p50 0, p95 0, p99 0 (for exponential holds, which is assumed)
+- P(timeout) less than 1 in a million after 1 s
 - opens 0 overflow connections/s, 20 ms each (assumed)
-- by M/M/c+D, finite source; FIFO assumed
+- method: M/M/c+D, finite source; FIFO assumed; analytic, exact for this load, and certified
+- simulated: P(wait > 10 ms) # (# to #), mean wait # (# to #), with 95 % confidence
 - the worst case takes about 240 MB of the server's memory
 
 | limit | of | others | worst case | margin | |
@@ -85,7 +96,7 @@ Again with: `poolsize recommend --workers 4 --rate 300 --hold 20ms --max-connect
 
 def test_what_belongs_into_a_pull_request() -> None:
     request = Request(workers=4, instances=3, rate_per_s=300, hold_s=0.02, current=(5, 10))
-    assert markdown(answered(request, stated_facts(100))) == FITS
+    assert without_digits(markdown(answered(request, stated_facts(100)))) == FITS
 
 
 def test_a_no_says_so_first_and_how_it_would_fit() -> None:

@@ -1,0 +1,169 @@
+"""The size settled by simulation where the models leave it open, and every answer certified by one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final, Literal
+
+from poolsize.datatypes import Certificate, Estimate
+from poolsize.queueing import Closed
+from poolsize.recommend.bench import Bench, Progress
+from poolsize.recommend.choice import LATE_SHARE, capacity_for, could_meet
+from poolsize.recommend.decision import Decision, decide
+
+HEAVY_SCV: Final = 5.0
+"""Above it no model here has the p99 to within 40 % (docs/theory/accuracy.md)."""
+_FAR_FROM_ONE: Final = 0.5
+"""Of the scv of a finite source's holds, which the chain takes for exponential."""
+_UNEVEN_SCV: Final = 1.5
+_LARGE_POOL: Final = 10
+_LONG_TIMEOUT: Final = 3.0
+"""Of holds: the two models part for uneven holds in larger pools, and with timeouts of over three holds."""
+_SETUP_SHARE: Final = 0.3
+"""Of the hold: from there on, what opening a connection takes is felt in the waits."""
+_FEW_PEERS: Final = 4
+"""Of so few pools the fixed point over many says little of the bursts of each."""
+_CLOSE: Final = 0.20
+_SIGMAS: Final = 3.0
+"""Model and simulation contradict each other when they differ by over 20 % and by over three standard errors."""
+_SIGMAS_OF_HALF: Final = 1.96
+"""Standard errors that half of a 95 % interval is wide."""
+_STEPS: Final = 8
+"""Sizes beyond those of the models that are looked at, one by one."""
+
+By = Literal["exact model", "two models", "simulation"]
+
+
+def certified(decision: Decision, on_progress: Progress | None) -> tuple[Decision, Certificate | None]:
+    """The decision, as the simulation leaves it, and the certificate.
+
+    None where there is nothing to certify: the workload is assumed, nothing fits, or nobody ever waits.
+    """
+    choice = decision.choice
+    if decision.situation.assumed_workload or choice is None or decision.nobody_waits:
+        return decision, None
+    bench = Bench(decision, on_progress)
+    low, high = _models_say(decision)
+    by = _decided_by(decision, low, high, bench)
+    if by == "simulation":
+        decision = _settled(decision, bench, low, high)
+    capacity = decision.capacity or choice.capacity
+    certificate = _certificate(decision, bench, capacity, by, (low, high))
+    if not decision.pool.is_exact:  # what stands beside the answer is then simulated as well
+        for beside in _beside(decision, capacity):
+            bench.glance(beside)
+    return replace(decision, simulated=dict(bench.found)), certificate
+
+
+def _models_say(decision: Decision) -> tuple[int, int]:
+    """The sizes of the two models, in order: what is needed is between them, or is the one that there is."""
+    pool, needed = decision.pool, decision.needed
+    if pool.is_exact or isinstance(pool.load, Closed) or pool.usl is not None:
+        return needed, needed
+    other = capacity_for(replace(pool, model="exponential"), decision.situation.goal)
+    return min(needed, other), max(needed, other)
+
+
+def _decided_by(decision: Decision, low: int, high: int, bench: Bench) -> By:
+    if low != high or _is_beyond_models(decision):
+        return "simulation"
+    if decision.pool.is_exact:
+        return "exact model"
+    # The models agree; should they both be wrong, the simulation has the last word.
+    return "two models" if bench.is_quick(high) else "simulation"
+
+
+def _is_beyond_models(decision: Decision) -> bool:
+    pool, choice, situation = decision.pool, decision.choice, decision.situation
+    if choice is None:
+        return False
+    scv, hold_s = pool.hold.scv, pool.hold.mean_s
+    opens = choice.pool_size < choice.capacity
+    return (
+        situation.request.trace is not None
+        or (opens and situation.connect_s.value > _SETUP_SHARE * hold_s)
+        or (pool.usl is not None and pool.peers <= _FEW_PEERS)
+        or scv > HEAVY_SCV
+        or (isinstance(pool.load, Closed) and abs(scv - 1.0) > _FAR_FROM_ONE)
+        or (scv > _UNEVEN_SCV and (choice.capacity > _LARGE_POOL or choice.pool_timeout_s > _LONG_TIMEOUT * hold_s))
+    )
+
+
+def _settled(decision: Decision, bench: Bench, low: int, high: int) -> Decision:
+    """The decision for the size that the simulation finds, with the models corrected so that they find it too."""
+    least = low if decision.situation.request.trace is not None else decision.pool.least
+    needed = _fewest(decision, bench, low, high, least)
+    if needed == decision.needed:
+        return decision
+    factor = _late_factor(decision, needed, bench.late(needed))
+    return decide(replace(decision.situation, late_factor=factor))
+
+
+def _fewest(decision: Decision, bench: Bench, low: int, high: int, least: int) -> int:
+    """The fewest connections that the simulation passes: by halving between the models, then one by one beyond them.
+    A recorded load is never sized below its busiest stretch."""
+    most = decision.pool.ceiling or high + _STEPS
+
+    def suffices(capacity: int) -> bool:
+        if decision.pool.is_unwaited(capacity):
+            return True
+        return could_meet(decision.pool, decision.situation.goal, capacity) and bench.is_quick(capacity)
+
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(middle) else (middle + 1, high)
+    while low < min(most, high + _STEPS) and not suffices(low):
+        low += 1
+    while low > least and suffices(low) and suffices(low - 1):
+        low -= 1
+    return low
+
+
+def _late_factor(decision: Decision, needed: int, simulated: Estimate) -> float:
+    """By what the model's P(wait > goal) is to be multiplied, so that it passes this size and not the one below: as
+    the simulation says, as far as that goes."""
+    pool, goal_s = replace(decision.pool, late_factor=1.0), decision.situation.goal.p99_wait_s.value
+    passing, failing = (pool.late(pool.solve(max(c, 1)), goal_s) for c in (needed, needed - 1))
+    most = LATE_SHARE / passing if passing else math.inf
+    could_be_less = needed > pool.least and could_meet(pool, decision.situation.goal, needed - 1)
+    least = math.nextafter(LATE_SHARE / failing, math.inf) if could_be_less and failing else 0.0
+    wanted = (simulated.value or 0.0) / passing if passing else 1.0
+    return min(max(wanted, least), most)
+
+
+def _beside(decision: Decision, capacity: int) -> tuple[int, ...]:
+    """The neighbours of the answer, as far as somebody waits there and the load does not drown them."""
+    around = (capacity - 1, capacity + 1)
+    return tuple(c for c in around if c >= decision.pool.least and not decision.pool.is_unwaited(c))
+
+
+def _certificate(
+    decision: Decision, bench: Bench, capacity: int, by: By, models: tuple[int, int]
+) -> Certificate | None:
+    if decision.pool.is_unwaited(capacity):
+        return None
+    found, choice = bench.at(capacity), decision.at(capacity)
+    low, high = found.interval(0.99)
+    simulated = Estimate(value=found.quantile(0.99), low=low, high=high)
+    predicted = choice.wait.quantile(0.99)
+    mean_low, mean_high = found.interval("mean_wait_s")
+    return Certificate(
+        decided_by=by,
+        capacity=capacity,
+        checkouts=found.arrivals,
+        late_probability=bench.late(capacity),
+        mean_wait_s=Estimate(value=found.mean_wait_s, low=mean_low, high=mean_high),
+        p99_wait_s=simulated,
+        predicted_p99_wait_s=predicted,
+        agrees=_agree(predicted, simulated) and models[0] <= decision.needed <= models[1],
+        sizes=bench.sizes,
+        method=found.method,
+    )
+
+
+def _agree(predicted: float, simulated: Estimate) -> bool:
+    value, low, high = simulated.value or 0.0, simulated.low or 0.0, simulated.high or 0.0
+    error = (high - low) / 2.0 / _SIGMAS_OF_HALF
+    apart = abs(predicted - value)
+    return apart <= _SIGMAS * error or apart <= _CLOSE * max(predicted, value)
