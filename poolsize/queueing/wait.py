@@ -77,7 +77,8 @@ class Wait:
 
 class Bracket(NamedTuple):
     """From the more hopeful of two models to the other, figure by figure. The size that a goal needs was between those
-    of the two models in all of the 120 pools that were simulated for it; a figure itself need not be."""
+    of the two models in 94 of the 96 pools that were simulated for it, and in the other two off by one connection
+    (docs/theory/accuracy.md); a figure itself need not be."""
 
     one: Wait
     other: Wait

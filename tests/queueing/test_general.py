@@ -269,9 +269,11 @@ def test_several_connections_are_near_to_events_one_by_one(
 def found_with_constant_holds(erlangs: float, capacity: int, most: int = 300) -> np.ndarray[Any, np.dtype[np.float64]]:
     """P(n are there) with constant holds of 1: after each hold, all that were held are gone and all that came are
     there. Crommelin, Post Office Elec. Eng. J. 25 (1932)."""
-    states = np.arange(most + 1)
-    arriving = stats.poisson(erlangs)
-    steps = np.stack([arriving.pmf(states - max(n - capacity, 0)) for n in range(most + 1)])
+    arriving = stats.poisson(erlangs).pmf(np.arange(most + 1))
+    steps = np.zeros((most + 1, most + 1))
+    for n in range(most + 1):
+        left = max(n - capacity, 0)
+        steps[n, left:] = arriving[: most + 1 - left]
     steps[:, most] += 1.0 - steps.sum(axis=1)
     balance = steps - np.eye(most + 1)
     balance[:, 0] = 1.0
@@ -301,7 +303,7 @@ def test_where_it_is_exact_a_simulation_has_it_in_its_intervals(hold: Hold, load
     """95 % intervals, and of some that leave the truth out a half more of their width."""
     rate, timeout_s = load / hold.mean_s, holds * hold.mean_s
     wait = solve(Open(rate), hold, 1, timeout_s=timeout_s)
-    found = simulate(Open(rate), hold, 1, timeout_s=timeout_s, semantics="sqlalchemy-async", seed=3)
+    found = simulate(Open(rate), hold, 1, timeout_s=timeout_s, semantics="sqlalchemy-async", replications=300, seed=3)
     for name in ("wait_probability", "mean_wait_s", "timeout_probability", "utilization", "throughput_per_s"):
         low, high = found.interval(name)
         more = (high - low) / 4 + EXACT * high
