@@ -1,39 +1,16 @@
-"""What a run of a real pool shows: each request, and from them figures with intervals."""
+"""What a run of a real pool shows: each request, and figures from them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poolsize.queueing import Wait
-from poolsize.simulate import Simulated, Trace
-from poolsize.simulate.intervals import half_width
-
-BATCHES: Final = 20
-"""Parts of a run whose means count as independent. Each is some relaxation times long."""
-WIDTHS: Final = 1.6
-"""By which an interval of 95 % becomes one of 99.8 %, as for so many comparisons it has to."""
-TAIL: Final = 0.05
-"""The share of requests beyond the quantile that is compared."""
+from poolsize.simulate import Trace
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-
-
-class Estimate(NamedTuple):
-    """A figure, and half of its interval of 95 %."""
-
-    value: float
-    half: float = 0.0
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g}" + (f" ± {self.half:.2g}" if self.half else "")
-
-    def agrees_with(self, other: Estimate) -> bool:
-        return abs(self.value - other.value) <= WIDTHS * float(np.hypot(self.half, other.half))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,67 +63,24 @@ class Measured:
             self.opened_s[self.opened_s >= start_s],
         )
 
-    def estimate(self, name: str, capacity: int) -> Estimate:
-        """Of a figure of `Wait`."""
+    def figure(self, name: str, capacity: int) -> float:
+        """By its name in `Wait`."""
+        served = ~self.is_late
         match name:
             case "wait_probability":
-                return _mean(self.wait_s > 0.0)
+                return float((self.wait_s > 0.0).mean())
             case "timeout_probability":
-                return _mean(self.is_late)
+                return float(self.is_late.mean())
             case "mean_wait_s":
-                return _mean(self.wait_s)
+                return float(self.wait_s.mean())
             case "throughput_per_s":
-                return self._rate(np.where(self.is_late, 0.0, 1.0))
+                return float(served.sum()) / self.seconds
             case "utilization":
-                return self._rate(np.where(self.is_late, 0.0, self.hold_s / capacity))
+                return float(self.hold_s[served].sum()) / (self.seconds * capacity)
             case "opens_per_s":
-                places = np.searchsorted(self.asked_s, self.opened_s)
-                return self._rate(np.bincount(places, minlength=len(self.asked_s)).astype(float))
+                return len(self.opened_s) / self.seconds
         raise KeyError(name)
 
-    def exceeds(self, t_s: float) -> Estimate:
+    def exceeds(self, t_s: float) -> float:
         """P(wait > t_s)."""
-        return _mean(self.wait_s > t_s)
-
-    def _rate(self, amounts: Floats) -> Estimate:
-        """Of what comes with each request, per second."""
-        ends = np.array([part[-1] for part in np.array_split(self.asked_s, BATCHES)])
-        lengths = np.diff(ends, prepend=self.asked_s[0])
-        sums = np.array([part.sum() for part in np.array_split(amounts, BATCHES)])
-        return Estimate(float(amounts.sum()) / self.seconds, half_width(sums / lengths))
-
-
-def _mean(values: Floats | Flags) -> Estimate:
-    batches = np.array([part.mean() for part in np.array_split(values, BATCHES)])
-    return Estimate(float(values.mean()), half_width(batches))
-
-
-def predicted(found: Wait | Simulated, name: str) -> Estimate:
-    """A figure of the model, which is exact, or of the simulation, with its interval."""
-    value = float(getattr(found, name))
-    if isinstance(found, Wait):
-        return Estimate(value)
-    low, high = found.interval(name)
-    return Estimate(value, (high - low) / 2.0)
-
-
-def assert_agrees(measured: Measured, found: Wait | Simulated, capacity: int, *names: str) -> None:
-    """Each of these figures, measured and predicted, lies in the interval of the two."""
-    for name in names:
-        seen, said = measured.estimate(name, capacity), predicted(found, name)
-        assert seen.agrees_with(said), f"{name}: measured {seen}, predicted {said} ({found.method})"
-
-
-def assert_tail_agrees(measured: Measured, found: Wait | Simulated) -> None:
-    """So many requests wait longer than the predicted quantile as should."""
-    t_s = found.quantile(1.0 - TAIL)
-    seen = measured.exceeds(t_s)
-    assert seen.agrees_with(Estimate(found.exceeds(t_s))), f"P(wait > {t_s:.4g} s): {seen}, not {TAIL} ({found.method})"
-
-
-def assert_repeats(measured: Measured, replay: Simulated) -> None:
-    """The same requests at a simulated pool wait as long on average, but for the interval of the differences, within
-    which who asks at nearly the same moment may change places, and for what the machine needs for a handover."""
-    differences = measured.wait_s - replay.sample.path[:, 1]
-    seen, handover_s = _mean(differences), float(measured.handover_s.mean())
-    assert abs(seen.value) <= WIDTHS * seen.half + handover_s, f"{seen} s off, with handovers of {handover_s:.2g} s"
+        return float((self.wait_s > t_s).mean())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg.errors import ProtocolViolation
 
-from tests.real_pools.threads import GaveUpError
-from tests.servers import PgBouncerServer
+from tests.real_pools.threads import GaveUpError, Observed, Pool, drive
+from tests.servers import PgBouncerServer, PostgresServer, started_pgbouncer
 
-ROLE = "trust"
-_OPENING_S = 0.1
+ROLE: Final = "trust"
+CAPACITY: Final = 4
+_OPENING_S: Final = 0.1
 """As long as this all server connections are in use at once, so that all are opened."""
 
 
@@ -53,6 +55,45 @@ class Client:
 
     def warm_up(self) -> None:
         self._connection.execute(f"SELECT pg_sleep({_OPENING_S})")
+
+
+class Case(NamedTuple):
+    """A load on a pool of CAPACITY connections."""
+
+    clients: int
+    think_s: float
+    hold_s: float
+    timeout_s: float = math.inf
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"timeout_s": self.timeout_s, "pool_size": CAPACITY, "semantics": "pgbouncer"}
+
+
+PATIENT: Final = Case(12, 0.03, 0.02)
+IMPATIENT: Final = Case(32, 0.1, 0.08, 0.5)
+
+
+class Pooled(NamedTuple):
+    """A run, and what SHOW STATS counted of it."""
+
+    seen: Observed
+    transactions: int
+    waited_s: float
+
+
+def observed(server: PostgresServer, case: Case, seconds: float) -> Pooled:
+    """At a PgBouncer of its own."""
+    wait_timeout = "0" if case.timeout_s == math.inf else f"{case.timeout_s:g}"
+    with started_pgbouncer(server, default_pool_size=CAPACITY, query_wait_timeout=wait_timeout) as pooler:
+        made = clients(pooler, case.clients, CAPACITY)
+        before = shown(pooler, "SHOW STATS")
+        seen = drive(Pool(), made, think_s=case.think_s, hold_s=case.hold_s, seconds=seconds)
+        after = shown(pooler, "SHOW STATS")
+        for client in made:
+            client.close()
+    transactions, waited_us = (after[name] - before[name] for name in ("total_xact_count", "total_wait_time"))
+    return Pooled(seen, int(transactions), float(waited_us) / 1e6)
 
 
 def clients(pooler: PgBouncerServer, count: int, pool_size: int) -> list[Client]:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, NamedTuple, Self
 
 from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from tests.real_pools.threads import GaveUpError, Pool, clock
+from tests.real_pools.threads import GaveUpError, Observed, Pool, clock, drive
 
 
 class TimedConnection(Connection[Any]):
@@ -57,8 +57,43 @@ def opened_pool(dsn: str, opened: Opened, **settings: Any) -> Iterator[Connectio
         yield pool
 
 
-def facts(pool: ConnectionPool[TimedConnection], opened: Opened) -> Pool:
+def _facts(pool: ConnectionPool[TimedConnection], opened: Opened) -> Pool:
     return Pool(opened.begun_s, opened.ready_s, pool.timeout)
+
+
+CAPACITY: Final = 4
+"""Of the pool whose size is fixed."""
+LEAST: Final = 1
+MOST: Final = 6
+MAX_IDLE_S: Final = 0.05
+"""Of the one that grows, and shrinks every 50 ms."""
+
+
+class Growing(NamedTuple):
+    """A run of that."""
+
+    seen: Observed
+    opened: Opened
+    since_s: float
+    """How long before the run the pool was opened."""
+
+
+def observed_fixed(dsn: str, seconds: float, *, timeout_s: float) -> tuple[Observed, dict[str, int]]:
+    """With thinks of 30 ms and holds of 20 ms; and the pool's own figures."""
+    opened = Opened(0.0)
+    with opened_pool(dsn, opened, min_size=CAPACITY, max_size=CAPACITY, timeout=timeout_s) as pool:
+        clients = [Client(pool) for _ in range(12)]
+        seen = drive(_facts(pool, opened), clients, think_s=0.03, hold_s=0.02, seconds=seconds)
+        return seen, pool.get_stats()
+
+
+def observed_growing(dsn: str, seconds: float) -> Growing:
+    """With thinks of 80 ms, holds of 30 ms, and as much and more to open a connection."""
+    opened, begin_s = Opened(0.03), clock()
+    with opened_pool(dsn, opened, min_size=LEAST, max_size=MOST, max_idle=MAX_IDLE_S) as pool:
+        clients = [Client(pool) for _ in range(8)]
+        seen = drive(_facts(pool, opened), clients, think_s=0.08, hold_s=0.03, seconds=seconds)
+    return Growing(seen, opened, seen.begin_s - begin_s)
 
 
 class Client:

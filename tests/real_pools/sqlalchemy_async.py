@@ -15,6 +15,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from poolsize.queueing import Closed, Hold, Open
+from poolsize.simulate import Trace
 from tests.real_pools.measured import Measured
 from tests.real_pools.virtual_clock import run
 
@@ -71,10 +72,10 @@ class Run:
             await_only(asyncio.sleep(self.setup_s))
         return Connection(begun_s)
 
-    async def visit(self) -> None:
+    async def visit(self, hold_s: float) -> None:
         """One request: a checkout, a hold, and the return."""
         loop = asyncio.get_running_loop()
-        asked_s, hold_s = loop.time(), self.draw_hold()
+        asked_s = loop.time()
         try:
             checkout = await greenlet_spawn(self._pool.connect)
         except PoolTimeoutError:
@@ -98,13 +99,21 @@ class Run:
         async with asyncio.TaskGroup() as under_way:
             for _ in range(requests):
                 await asyncio.sleep(rng.expovariate(rate_per_s))
-                under_way.create_task(self.visit())
+                under_way.create_task(self.visit(self.draw_hold()))
+
+    async def recorded_load(self, trace: Trace) -> None:
+        await self.fill()
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as under_way:
+            for arrival_s, hold_s in zip(trace.arrivals_s, trace.holds_s or (), strict=True):
+                await asyncio.sleep(arrival_s - loop.time())
+                under_way.create_task(self.visit(hold_s))
 
     async def closed_load(self, rng: random.Random, load: Closed, requests: int) -> None:
         async def customer() -> None:
             while len(self.visits) < requests:
                 await asyncio.sleep(rng.expovariate(1.0 / load.think_s))
-                await self.visit()
+                await self.visit(self.draw_hold())
 
         async with asyncio.TaskGroup() as customers:
             await self.fill()
@@ -113,20 +122,23 @@ class Run:
 
 
 def drive(
-    load: Open | Closed,
+    load: Open | Closed | Trace,
     hold: Hold,
     capacity: int,
     *,
     pool_size: int,
-    requests: int,
+    requests: int = 0,
     timeout_s: float = math.inf,
     setup_s: float = 0.0,
     seed: int = 0,
 ) -> Measured:
-    """So many requests at a fresh pool that has `pool_size` connections open."""
+    """So many requests, or those of a trace with their own holds, at a fresh pool that has `pool_size` connections
+    open."""
     rng: Final = random.Random(seed)  # noqa: S311 - nothing secret is drawn
     pool = Run(capacity, pool_size, timeout_s, setup_s, _drawn(hold, rng))
-    if isinstance(load, Open):
+    if isinstance(load, Trace):
+        run(pool.recorded_load(load))
+    elif isinstance(load, Open):
         run(pool.open_load(rng, load.rate_per_s, requests))
     else:
         run(pool.closed_load(rng, load, requests))

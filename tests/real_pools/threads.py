@@ -46,8 +46,12 @@ class Visit(NamedTuple):
     """None for one that gave up; it would have been done at `done_s`."""
 
 
-_Done = tuple[list[Visit], list[float]]
-"""What one thread did: its visits, and its thinks before them, seconds."""
+class Customer(NamedTuple):
+    """What one thread did until the end."""
+
+    visits: list[Visit]
+    thought_s: float
+    """All of its thinks, the last one as far as it went."""
 
 
 class Observed(NamedTuple):
@@ -82,28 +86,27 @@ def drive(
     """
     begin_s = clock()
 
-    def work(number: int) -> _Done:
+    def work(number: int) -> Customer:
         rng = random.Random(seed * len(clients) + number)  # noqa: S311 - nothing secret is drawn
         return _customer(clients[number], rng, think_s, hold_s, begin_s + seconds)
 
     with ThreadPoolExecutor(len(clients)) as threads:
-        done = list(threads.map(work, range(len(clients))))
-    visits = sorted(visit for theirs, _ in done for visit in theirs)
-    thinks = [think for _, theirs in done for think in theirs]
-    return Observed(_measured(pool, visits, begin_s), Closed(len(clients), float(np.mean(thinks))), begin_s)
+        customers = list(threads.map(work, range(len(clients))))
+    visits = sorted(visit for customer in customers for visit in customer.visits)
+    mean_think_s = sum(customer.thought_s for customer in customers) / len(visits)
+    return Observed(_measured(pool, visits, begin_s), Closed(len(clients), mean_think_s), begin_s)
 
 
-def _customer(client: Client, rng: random.Random, think_s: float, hold_s: float, end_s: float) -> _Done:
+def _customer(client: Client, rng: random.Random, think_s: float, hold_s: float, end_s: float) -> Customer:
     visits: list[Visit] = []
-    thinks: list[float] = []
-    left_s = clock()
+    thought_s, left_s = 0.0, clock()
     while True:
         time.sleep(rng.expovariate(1.0 / think_s))
         seconds = rng.expovariate(1.0 / hold_s)
         asked_s = clock()
+        thought_s += max(min(asked_s, end_s) - left_s, 0.0)
         if asked_s > end_s:
-            return visits, thinks
-        thinks.append(asked_s - left_s)
+            return Customer(visits, thought_s)
         try:
             connection = client.ask()
         except GaveUpError:
@@ -119,27 +122,33 @@ def _customer(client: Client, rng: random.Random, think_s: float, hold_s: float,
 
 
 def _measured(pool: Pool, visits: Sequence[Visit], begin_s: float) -> Measured:
-    asked, got, done = (np.array([visit[column] for visit in visits]) for column in range(3))
+    asked, got = (np.array([visit[column] for visit in visits]) for column in range(2))
+    granted, done = (np.array(times) for times in _held_s(pool, visits))
     is_late = np.array([visit.connection is None for visit in visits])
-    granted = np.array(_granted_s(pool, visits))
     return Measured(
         asked_s=asked - begin_s,
         wait_s=granted - asked,
         handover_s=got - granted,
-        hold_s=np.where(is_late, done - got, done - granted),
+        hold_s=done - np.where(is_late, got, granted),
         is_late=is_late,
-        opened_s=np.sort(np.array(pool.opened_s) - begin_s),
+        opened_s=np.array(sorted(opened - begin_s for opened in pool.opened_s if opened > begin_s)),
     )
 
 
-def _granted_s(pool: Pool, visits: Sequence[Visit]) -> list[float]:
-    """When each wait ended."""
-    free_s = dict(pool.ready_s)
-    granted_s: dict[Visit, float] = {}
-    for visit in sorted(visits, key=lambda visit: visit.got_s):
+def _held_s(pool: Pool, visits: Sequence[Visit]) -> tuple[list[float], list[float]]:
+    """When each wait ended, and each hold."""
+    granted_s = [
+        visit.asked_s + (visit.got_s - visit.asked_s if pool.timeout_s is None else pool.timeout_s) for visit in visits
+    ]
+    done_s = [visit.done_s for visit in visits]
+    free_s, last = dict(pool.ready_s), dict[int, int]()
+    for number in sorted(range(len(visits)), key=lambda number: visits[number].got_s):
+        visit = visits[number]
         if visit.connection is None:
-            granted_s[visit] = visit.got_s if pool.timeout_s is None else visit.asked_s + pool.timeout_s
-        else:
-            granted_s[visit] = max(free_s.get(visit.connection, visit.asked_s), visit.asked_s)
-            free_s[visit.connection] = visit.done_s
-    return [granted_s[visit] for visit in visits]
+            continue
+        free = min(free_s.get(visit.connection, visit.asked_s), visit.got_s)
+        if visit.connection in last:  # it was given back by then, though who did so may have known it later
+            done_s[last[visit.connection]] = free
+        granted_s[number] = max(free, visit.asked_s)
+        last[visit.connection], free_s[visit.connection] = number, visit.done_s
+    return granted_s, done_s
