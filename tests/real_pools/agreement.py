@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from poolsize.queueing import Hold, Wait, solve
+from poolsize.queueing import Closed, Hold, Open, Wait, solve
 from poolsize.simulate import Simulated, Trace, simulate
 from tests.real_pools.measured import Measured
 from tests.real_pools.threads import Observed
@@ -36,7 +36,7 @@ class Trial:
     runs: Simulated
     """Simulated ones, each as long as it."""
     exact: Wait | None
-    """The formula's, where it is exact but for the law of the holds."""
+    """The formula's, where there is one."""
 
     @property
     def predictions(self) -> tuple[Wait | Simulated, ...]:
@@ -47,18 +47,25 @@ def trial(
     seen: Observed, capacity: int, *, warm_up_s: float, runs: int = RUNS, has_formula: bool = True, **settings: Any
 ) -> Trial:
     """The simulation gets the load as it was, and the holds one by one; the formula their means."""
-    measured, holds_s = seen.measured.after(warm_up_s), seen.measured.hold_s
-    simulated = simulate(
-        seen.load,
-        Hold.from_samples(holds_s),
-        capacity,
-        replications=runs,
-        arrivals=len(measured.asked_s),
-        **settings,
-    )
     known = {name: settings[name] for name in ("timeout_s", "pool_size") if name in settings}
     exact = solve(seen.load, Hold(seen.measured.hold_mean_s), capacity, **known) if has_formula else None
-    return Trial(measured, simulated, exact)
+    hold = Hold.from_samples(seen.measured.hold_s)
+    return tried(seen.measured.after(warm_up_s), seen.load, hold, capacity, exact=exact, runs=runs, **settings)
+
+
+def tried(
+    measured: Measured,
+    load: Open | Closed,
+    hold: Hold,
+    capacity: int,
+    *,
+    exact: Wait | None,
+    runs: int = RUNS,
+    **settings: Any,
+) -> Trial:
+    """The same for a load and holds whose laws are known."""
+    requests = len(measured.asked_s)
+    return Trial(measured, simulate(load, hold, capacity, replications=runs, arrivals=requests, **settings), exact)
 
 
 def assert_is_as_predicted(one: Trial, *names: str, with_tail: bool = False) -> None:

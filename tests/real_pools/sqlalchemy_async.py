@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -18,6 +18,37 @@ from poolsize.queueing import Closed, Hold, Open
 from poolsize.simulate import Trace
 from tests.real_pools.measured import Measured
 from tests.real_pools.virtual_clock import run
+
+
+class Case(NamedTuple):
+    """A pool and its load."""
+
+    load: Open | Closed
+    hold: Hold
+    capacity: int
+    pool_size: int
+    timeout_s: float = math.inf
+    setup_s: float = 0.0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"pool_size": self.pool_size, "timeout_s": self.timeout_s, "setup_s": self.setup_s}
+
+
+EXPONENTIAL: Final = {
+    "patient": Case(Open(8.0), Hold(1.0), 10, 10),
+    "timeout": Case(Open(8.0), Hold(1.0), 10, 5, 0.5),
+    "overload": Case(Open(10.5), Hold(1.0), 10, 2, 1.0),
+    "threads": Case(Closed(20, 1.0), Hold(1.0), 10, 5),
+    "threads, timeout": Case(Closed(20, 1.0), Hold(1.0), 10, 5, 0.5),
+}
+OTHERS: Final = {
+    "lognormal": Case(Open(7.0), Hold(1.0, 4.0), 10, 10),
+    "lognormal, timeout": Case(Open(8.0), Hold(1.0, 4.0), 10, 5, 0.5),
+    "lognormal, threads": Case(Closed(20, 1.0), Hold(1.0, 4.0), 10, 5, 0.5),
+    "set-up": Case(Open(8.0), Hold(1.0), 10, 2, 0.5, 0.2),
+}
+CASES: Final = EXPONENTIAL | OTHERS
 
 
 class Connection:

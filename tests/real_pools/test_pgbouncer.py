@@ -56,8 +56,8 @@ def test_clients_give_up_when_the_janitor_looks(postgres15: PostgresServer) -> N
 
 
 def looks(measured: Measured) -> tuple[float, float]:
-    """When the janitor looked first, and how far from a whole number of its periods after that clients learnt so: a standard
-    deviation, as of angles."""
+    """When the janitor looked first, and how far from a whole number of its periods after that clients learnt so: a
+    standard deviation, as of angles."""
     ends_s = (measured.asked_s + measured.wait_s)[measured.is_late]
     mean = complex(np.exp(2j * np.pi * ends_s / JANITOR_S).mean())
     turn_s = JANITOR_S / (2.0 * math.pi)

@@ -1,22 +1,21 @@
-"""SQLAlchemy's asyncio pool does what is predicted of it: an hour and more of load, by a virtual clock.
+"""SQLAlchemy's asyncio pool does what is predicted of it: hours of load in all, by a virtual clock.
 
 Nothing here depends on the machine: the same seed gives the same waits.
 """
 
 from __future__ import annotations
 
-import math
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import pytest
 
-from poolsize.queueing import Closed, Hold, Open, solve
+from poolsize.queueing import Hold, solve
 from poolsize.simulate import Trace, simulate
-from tests.real_pools.agreement import RUNS, TAIL, Trial, assert_is_as_predicted
+from tests.real_pools.agreement import TAIL, assert_is_as_predicted, tried
 from tests.real_pools.measured import Measured
-from tests.real_pools.sqlalchemy_async import drive
+from tests.real_pools.sqlalchemy_async import CASES, EXPONENTIAL, drive
 
 REQUESTS: Final = 8_000
 WARM_UP_S: Final = 100.0
@@ -28,35 +27,6 @@ FIGURES: Final = (
     "timeout_probability",
     "opens_per_s",
 )
-
-
-class Case(NamedTuple):
-    load: Open | Closed
-    hold: Hold
-    capacity: int
-    pool_size: int
-    timeout_s: float = math.inf
-    setup_s: float = 0.0
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {"pool_size": self.pool_size, "timeout_s": self.timeout_s, "setup_s": self.setup_s}
-
-
-EXPONENTIAL: Final = {
-    "patient": Case(Open(8.0), Hold(1.0), 10, 10),
-    "timeout": Case(Open(8.0), Hold(1.0), 10, 5, 0.5),
-    "overload": Case(Open(10.5), Hold(1.0), 10, 2, 1.0),
-    "threads": Case(Closed(20, 1.0), Hold(1.0), 10, 5),
-    "threads, timeout": Case(Closed(20, 1.0), Hold(1.0), 10, 5, 0.5),
-}
-OTHERS: Final = {
-    "lognormal": Case(Open(7.0), Hold(1.0, 4.0), 10, 10),
-    "lognormal, timeout": Case(Open(8.0), Hold(1.0, 4.0), 10, 5, 0.5),
-    "lognormal, threads": Case(Closed(20, 1.0), Hold(1.0, 4.0), 10, 5, 0.5),
-    "set-up": Case(Open(8.0), Hold(1.0), 10, 2, 0.5, 0.2),
-}
-CASES: Final = EXPONENTIAL | OTHERS
 
 
 @cache
@@ -77,17 +47,9 @@ def test_the_simulation_repeats_the_pool_request_by_request(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_requests_wait_as_simulated_and_with_exponential_holds_as_solved(name: str) -> None:
     case, seen = CASES[name], measured(name).after(WARM_UP_S)
-    runs = simulate(
-        case.load,
-        case.hold,
-        case.capacity,
-        semantics="sqlalchemy-async",
-        replications=RUNS,
-        arrivals=len(seen.asked_s),
-        **case.settings,
-    )
     exact = solve(case.load, case.hold, case.capacity, **case.settings) if name in EXPONENTIAL else None
-    assert_is_as_predicted(Trial(seen, runs, exact), *FIGURES, with_tail=runs.timeout_probability < TAIL)
+    one = tried(seen, case.load, case.hold, case.capacity, exact=exact, semantics="sqlalchemy-async", **case.settings)
+    assert_is_as_predicted(one, *FIGURES, with_tail=one.runs.timeout_probability < TAIL)
 
 
 def test_a_connection_that_is_closed_while_others_wait_leaves_one_of_them_waiting() -> None:
