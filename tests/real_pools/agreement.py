@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -105,9 +105,9 @@ def assert_is_repeated(measured: Measured, again: Callable[[Trace], Simulated]) 
     rng = np.random.default_rng(0)
     repeated = [again(_shaken(measured, rng)) for _ in range(REPLAYS)]
     handover_s = float(measured.handover_s.mean())
-    _assert_one_of("mean wait", float(measured.wait_s.mean()), [one.mean_wait_s for one in repeated], handover_s)
-    _assert_one_of("timeouts", float(measured.is_late.sum()), [one.sample.timed_out.sum() for one in repeated], 1.0)
-    _assert_one_of("openings", float(len(measured.opened_s)), [one.sample.opened.sum() for one in repeated], 1.0)
+    assert_one_of("mean wait", float(measured.wait_s.mean()), [one.mean_wait_s for one in repeated], handover_s)
+    assert_one_of("timeouts", float(measured.is_late.sum()), [one.sample.timed_out.sum() for one in repeated], 1.0)
+    assert_one_of("openings", float(len(measured.opened_s)), [one.sample.opened.sum() for one in repeated], 1.0)
 
 
 def later(trace: Trace, delay_s: float) -> Trace:
@@ -123,7 +123,8 @@ def _shaken(measured: Measured, rng: np.random.Generator) -> Trace:
     return Trace(tuple(asked_s[order].tolist()), tuple(holds_s[order].tolist()))
 
 
-def _assert_one_of(name: str, seen: float, values: list[float], least: float) -> None:
+def assert_one_of(name: str, seen: float, values: Sequence[float], least: float = 0.0) -> None:
+    """It is as far from the mean of the values as they are, or `least`."""
     _assert_near(name, seen, float(np.mean(values)), _Z * float(np.std(values, ddof=1)) + least / WIDTHS, "repeated")
 
 
