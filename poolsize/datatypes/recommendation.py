@@ -114,6 +114,8 @@ class SimulatedSize(Value, frozen=True):
     capacity: int
     late_probability: Estimate
     """P(wait > goal), which the goal wants at 1 % or less."""
+    lost_share: float
+    """Of the stated rate, because threads wait; at most 1 % too."""
     meets_goal: bool | None
     """None: the interval still holds the 1 %, so that it was not counted on."""
 

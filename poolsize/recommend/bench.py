@@ -10,6 +10,7 @@ from poolsize.datatypes import Estimate, SimulatedSize, Trace
 from poolsize.queueing import Closed, Open
 from poolsize.recommend.choice import LATE_SHARE
 from poolsize.recommend.decision import Decision
+from poolsize.recommend.pool_load import LOST_SHARE
 
 if TYPE_CHECKING:
     from poolsize.simulate.simulated import Simulated
@@ -19,6 +20,8 @@ Progress = Callable[[str, float], None]
 _MORE: Final = 3
 """Times the replications of a first look, where it left open whether the goal is met: about three seconds' worth."""
 
+_LARGE_POOL: Final = 50
+"""Of more connections, a look takes seconds, and one connection too many is a small part of them."""
 _LEAST_REPLICATIONS: Final = 10
 """Below which their spread says little."""
 
@@ -60,16 +63,20 @@ class Bench:
             fewer = max(min(replications) // _MORE, _LEAST_REPLICATIONS) if replications else None
             self._found[capacity] = self._simulated(capacity, fewer)
 
-    def is_quick(self, capacity: int) -> bool:
-        """P(wait > goal) <= 1 % with 95 % confidence. More is simulated while that is open; what stays open is a no."""
+    def suffices(self, capacity: int) -> bool:
+        """P(wait > goal) <= 1 % with 95 % confidence, and the stated rate gets through. More is simulated while that is
+        open; what stays open is a no."""
         if capacity not in self._sizes:
             verdict = self._verdict(capacity)
-            if verdict is None:
+            if verdict is None and capacity <= _LARGE_POOL:
                 more = _MORE * self._found[capacity].length.replications
                 self._found[capacity] = self._simulated(capacity, more)
                 verdict = self._verdict(capacity)
             self._sizes[capacity] = SimulatedSize(
-                capacity=capacity, late_probability=self.late(capacity), meets_goal=verdict
+                capacity=capacity,
+                late_probability=self.late(capacity),
+                lost_share=self.lost(capacity),
+                meets_goal=verdict,
             )
         return self._sizes[capacity].meets_goal is True
 
@@ -79,7 +86,16 @@ class Bench:
         low, high = found.exceeds_interval(self._goal_s)
         return Estimate(value=found.exceeds(self._goal_s), low=low, high=high)
 
+    def lost(self, capacity: int) -> float:
+        """The share of the stated rate that does not get through, because threads wait."""
+        pool = self._decision.pool
+        if not isinstance(self._load, Closed):
+            return 0.0
+        return 1.0 - self.at(capacity).throughput_per_s / pool.rate_per_s
+
     def _verdict(self, capacity: int) -> bool | None:
+        if self.lost(capacity) > LOST_SHARE:
+            return False
         low, high = self.at(capacity).exceeds_interval(self._goal_s)
         if high <= LATE_SHARE:
             return True

@@ -12,7 +12,7 @@ from poolsize.datatypes import Candidate, Predicted, Settings, Verdict
 from poolsize.errors import WorkloadError
 from poolsize.recommend.choice import Choice, fewest
 from poolsize.recommend.decision import Decision, decide, predicted_of, settings_of
-from poolsize.recommend.pool_load import PoolLoad
+from poolsize.recommend.pool_load import UNCORRECTED, PoolLoad
 from poolsize.recommend.situation import changed
 from poolsize.workers import WORKER_TYPES
 
@@ -93,7 +93,7 @@ def _as_worker(decision: Decision, name: str) -> Candidate:
     worker = WORKER_TYPES[name]
     try:
         # Another worker type makes another pool, of which the simulation of this one says nothing.
-        other = decide(replace(changed(situation, request), late_factor=1.0))
+        other = decide(replace(changed(situation, request), correction=UNCORRECTED))
     except WorkloadError as error:
         sources = (worker.threads or 1) * request.checkouts_per_request
         settings = Settings(pool_size=sources, max_overflow=0, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)

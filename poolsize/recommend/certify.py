@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Final, Literal
 
 from poolsize.datatypes import Certificate, Estimate
 from poolsize.queueing import Closed
 from poolsize.recommend.bench import Bench, Progress
-from poolsize.recommend.choice import LATE_SHARE, capacity_for, could_meet
+from poolsize.recommend.choice import capacity_for, could_meet
+from poolsize.recommend.correction import correction_for
 from poolsize.recommend.decision import Decision, decide
 
 HEAVY_SCV: Final = 5.0
-"""Above it no model here has the p99 to within 40 % (docs/theory/accuracy.md)."""
+"""Above it the chain's p99 is 40 to 90 % too short, and the Volterra equation's up to 80 % too long
+(docs/theory/accuracy.md)."""
 _FAR_FROM_ONE: Final = 0.5
 """Of the scv of a finite source's holds, which the chain takes for exponential."""
 _UNEVEN_SCV: Final = 1.5
@@ -29,8 +30,10 @@ _SIGMAS: Final = 3.0
 """Model and simulation contradict each other when they differ by over 20 % and by over three standard errors."""
 _SIGMAS_OF_HALF: Final = 1.96
 """Standard errors that half of a 95 % interval is wide."""
-_STEPS: Final = 8
-"""Sizes beyond those of the models that are looked at, one by one."""
+_FURTHER: Final = 3
+_LEAST_FURTHER: Final = 100
+"""So many times more than the larger of the models' sizes, or so many more, are looked at: a burst may be of a hundred
+checkouts where hardly any come otherwise."""
 
 By = Literal["exact model", "two models", "simulation"]
 
@@ -43,7 +46,7 @@ def certified(decision: Decision, on_progress: Progress | None) -> tuple[Decisio
     choice = decision.choice
     if decision.situation.assumed_workload or choice is None or decision.nobody_waits:
         return decision, None
-    bench = Bench(decision, on_progress)
+    decision, bench = _benched(decision, on_progress)
     low, high = _models_say(decision)
     by = _decided_by(decision, low, high, bench)
     if by == "simulation":
@@ -54,6 +57,16 @@ def certified(decision: Decision, on_progress: Progress | None) -> tuple[Decisio
         for beside in _beside(decision, capacity):
             bench.glance(beside)
     return replace(decision, simulated=dict(bench.found)), certificate
+
+
+def _benched(decision: Decision, on_progress: Progress | None) -> tuple[Decision, Bench]:
+    """Where opening connections makes waits too long, the decision to keep all of them open."""
+    bench = Bench(decision, on_progress)
+    if not _opens_slowly(decision) or bench.suffices(decision.needed):
+        return decision, bench
+    correction = decision.situation.correction._replace(keeps_all=True)
+    decision = decide(replace(decision.situation, correction=correction), near=decision.needed)
+    return decision, Bench(decision, on_progress)
 
 
 def _models_say(decision: Decision) -> tuple[int, int]:
@@ -71,7 +84,7 @@ def _decided_by(decision: Decision, low: int, high: int, bench: Bench) -> By:
     if decision.pool.is_exact:
         return "exact model"
     # The models agree; should they both be wrong, the simulation has the last word.
-    return "two models" if bench.is_quick(high) else "simulation"
+    return "two models" if bench.suffices(high) else "simulation"
 
 
 def _is_beyond_models(decision: Decision) -> bool:
@@ -79,10 +92,9 @@ def _is_beyond_models(decision: Decision) -> bool:
     if choice is None:
         return False
     scv, hold_s = pool.hold.scv, pool.hold.mean_s
-    opens = choice.pool_size < choice.capacity
     return (
         situation.request.trace is not None
-        or (opens and situation.connect_s.value > _SETUP_SHARE * hold_s)
+        or _opens_slowly(decision)
         or (pool.usl is not None and pool.peers <= _FEW_PEERS)
         or scv > HEAVY_SCV
         or (isinstance(pool.load, Closed) and abs(scv - 1.0) > _FAR_FROM_ONE)
@@ -90,46 +102,42 @@ def _is_beyond_models(decision: Decision) -> bool:
     )
 
 
+def _opens_slowly(decision: Decision) -> bool:
+    choice = decision.choice
+    if choice is None or choice.pool_size == choice.capacity:
+        return False
+    return decision.situation.connect_s.value > _SETUP_SHARE * decision.pool.hold.mean_s
+
+
 def _settled(decision: Decision, bench: Bench, low: int, high: int) -> Decision:
     """The decision for the size that the simulation finds, with the models corrected so that they find it too."""
     least = low if decision.situation.request.trace is not None else decision.pool.least
     needed = _fewest(decision, bench, low, high, least)
-    if needed == decision.needed:
+    if needed is None or needed == decision.needed:
         return decision
-    factor = _late_factor(decision, needed, bench.late(needed))
-    return decide(replace(decision.situation, late_factor=factor))
+    return decide(replace(decision.situation, correction=correction_for(decision, bench, needed)))
 
 
-def _fewest(decision: Decision, bench: Bench, low: int, high: int, least: int) -> int:
-    """The fewest connections that the simulation passes: by halving between the models, then one by one beyond them.
-    A recorded load is never sized below its busiest stretch."""
-    most = decision.pool.ceiling or high + _STEPS
+def _fewest(decision: Decision, bench: Bench, low: int, high: int, least: int) -> int | None:
+    """The fewest connections that the simulation passes: by halving between the models, then in growing steps beyond
+    them, or one by one below. A recorded load is never sized below its busiest stretch. None where none passes."""
 
     def suffices(capacity: int) -> bool:
         if decision.pool.is_unwaited(capacity):
             return True
-        return could_meet(decision.pool, decision.situation.goal, capacity) and bench.is_quick(capacity)
+        return could_meet(decision.pool, decision.situation.goal, capacity) and bench.suffices(capacity)
 
+    most, step = decision.pool.ceiling or high + max(_FURTHER * high, _LEAST_FURTHER), 1
+    while high < most and not suffices(high):
+        low, high, step = high + 1, min(high + step, most), step * 2
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if suffices(middle) else (middle + 1, high)
-    while low < min(most, high + _STEPS) and not suffices(low):
-        low += 1
-    while low > least and suffices(low) and suffices(low - 1):
+    if not suffices(low):
+        return None
+    while low > least and suffices(low - 1):
         low -= 1
     return low
-
-
-def _late_factor(decision: Decision, needed: int, simulated: Estimate) -> float:
-    """By what the model's P(wait > goal) is to be multiplied, so that it passes this size and not the one below: as
-    the simulation says, as far as that goes."""
-    pool, goal_s = replace(decision.pool, late_factor=1.0), decision.situation.goal.p99_wait_s.value
-    passing, failing = (pool.late(pool.solve(max(c, 1)), goal_s) for c in (needed, needed - 1))
-    most = LATE_SHARE / passing if passing else math.inf
-    could_be_less = needed > pool.least and could_meet(pool, decision.situation.goal, needed - 1)
-    least = math.nextafter(LATE_SHARE / failing, math.inf) if could_be_less and failing else 0.0
-    wanted = (simulated.value or 0.0) / passing if passing else 1.0
-    return min(max(wanted, least), most)
 
 
 def _beside(decision: Decision, capacity: int) -> tuple[int, ...]:
@@ -148,6 +156,7 @@ def _certificate(
     simulated = Estimate(value=found.quantile(0.99), low=low, high=high)
     predicted = choice.wait.quantile(0.99)
     mean_low, mean_high = found.interval("mean_wait_s")
+    is_refuted = any(size.capacity == decision.needed and size.meets_goal is False for size in bench.sizes)
     return Certificate(
         decided_by=by,
         capacity=capacity,
@@ -156,7 +165,7 @@ def _certificate(
         mean_wait_s=Estimate(value=found.mean_wait_s, low=mean_low, high=mean_high),
         p99_wait_s=simulated,
         predicted_p99_wait_s=predicted,
-        agrees=_agree(predicted, simulated) and models[0] <= decision.needed <= models[1],
+        agrees=_agree(predicted, simulated) and models[0] <= decision.needed <= models[1] and not is_refuted,
         sizes=bench.sizes,
         method=found.method,
     )

@@ -16,7 +16,7 @@ from typing import Final
 
 from poolsize.datatypes import ServiceLevel
 from poolsize.queueing import Wait, openings, solve
-from poolsize.recommend.pool_load import SLOWED_SHARE, PoolLoad
+from poolsize.recommend.pool_load import LOST_SHARE, PoolLoad
 
 LATE_SHARE: Final = 0.01
 """What a 99th percentile leaves out."""
@@ -60,7 +60,9 @@ def settle(
     # What a slower database adds to the holds is left out here: how often connections are opened hardly feels it.
     idle = wait if pool.usl is None else solve(pool.load, pool.hold, capacity, timeout_s=wait.timeout_s)
     opens_per_s = openings(pool.load, pool.hold, capacity, idle)
-    pool_size = _worth_keeping(goal, connect_s, capacity, wait, opens_per_s)
+    pool_size = capacity
+    if not pool.correction.keeps_all:
+        pool_size = _worth_keeping(goal, connect_s, capacity, wait, opens_per_s)
     return Choice(capacity, wait.timeout_s, pool_size, replace(wait, opens_per_s=opens_per_s(pool_size)))
 
 
@@ -101,26 +103,23 @@ def _hopeless(pool: PoolLoad, low: int) -> int:
 
 def meets(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
     """Everything is within reach of this capacity: the load, the wait, and the timeouts within the request timeout."""
-    return _is_quick(pool, goal, capacity) and could_meet(pool, goal, capacity)
+    wait = pool.solve(capacity)
+    is_quick = pool.late(wait, goal.p99_wait_s.value) <= LATE_SHARE
+    return is_quick and carries(pool, wait) and could_meet(pool, goal, capacity)
 
 
 def could_meet(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
-    """All but the wait itself, which a simulation may know better."""
+    """All but the waits and the rate that gets through, which a simulation may know better."""
     return (
         capacity >= pool.floor
-        and carries(pool, pool.solve(capacity))
         and _is_patient(pool, goal, capacity)
         and pool.is_stable(capacity, longest_timeout_s(goal))
     )
 
 
-def _is_quick(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:
-    return pool.late(pool.solve(capacity), goal.p99_wait_s.value) <= LATE_SHARE
-
-
 def carries(pool: PoolLoad, wait: Wait) -> bool:
     """The stated rate gets through."""
-    return wait.throughput_per_s >= (1.0 - SLOWED_SHARE) * pool.rate_per_s
+    return pool.lost(wait) <= LOST_SHARE
 
 
 def _is_patient(pool: PoolLoad, goal: ServiceLevel, capacity: int) -> bool:

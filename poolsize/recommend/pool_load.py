@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from poolsize.datatypes import Deployment, Workload
 from poolsize.errors import WorkloadError
@@ -15,13 +15,27 @@ if TYPE_CHECKING:
     from poolsize.queueing.fleet import Fleet
 
 Model = Literal["exponential", "volterra"]
-SLOWED_SHARE: Final = 0.01
+LOST_SHARE: Final = 0.01
 """Threads that wait for a connection come back later, so that a pool far too small would slow them down until hardly
 any waits long. A pool that costs more than 1 % of the stated rate does not carry it: no rate is known better."""
 _ROUNDING: Final = 1e-9
 """So that a whole number of processes that are all busy, which is too few, is not taken for one fewer."""
 _MOST_CONNECTIONS: Final = 262_143
 """The largest max_connections of any server here: PostgreSQL's (18, guc_parameters.dat and MAX_BACKENDS)."""
+
+
+class Correction(NamedTuple):
+    """By what a simulation showed the model's shares to be too low (above 1) or too high."""
+
+    late: float = 1.0
+    """Of requests that wait for longer than the goal."""
+    lost: float = 1.0
+    """Of the rate that does not get through."""
+    keeps_all: bool = False
+    """Opening connections made waits too long, so that all are kept."""
+
+
+UNCORRECTED: Final = Correction()
 
 
 @dataclass(frozen=True)
@@ -43,8 +57,7 @@ class PoolLoad:
     """Pools like this one on the same database, itself among them."""
     model: Model | None = None
     """Which model of the holds; None: by their law."""
-    late_factor: float = 1.0
-    """By how much more often than the model says requests wait for long, as a simulation showed."""
+    correction: Correction = UNCORRECTED
 
     @property
     def floor(self) -> int:
@@ -63,7 +76,7 @@ class PoolLoad:
     @property
     def least(self) -> int:
         """With fewer connections the load drowns the pool, or requests block each other."""
-        return max(self.floor, math.ceil((1.0 - SLOWED_SHARE) * self.erlangs), 1)
+        return max(self.floor, math.ceil((1.0 - LOST_SHARE) * self.erlangs), 1)
 
     @property
     def rate_per_s(self) -> float:
@@ -94,7 +107,11 @@ class PoolLoad:
 
     def late(self, wait: Wait, goal_s: float) -> float:
         """The share of requests that wait for longer than the goal, as far as is known."""
-        return min(wait.exceeds(goal_s) * self.late_factor, 1.0)
+        return min(wait.exceeds(goal_s) * self.correction.late, 1.0)
+
+    def lost(self, wait: Wait) -> float:
+        """The share of the stated rate that does not get through, because threads wait; as far as is known."""
+        return min((1.0 - wait.throughput_per_s / self.rate_per_s) * self.correction.lost, 1.0)
 
     def without_stall(self) -> PoolLoad:
         """The same where something else keeps finished requests from having to wait for a thread."""
@@ -133,7 +150,7 @@ def total_rate_per_s(workload: Workload, deployment: Deployment) -> float:
 
 
 def pool_load(
-    workload: Workload, deployment: Deployment, *, usl: Usl | None = None, late_factor: float = 1.0
+    workload: Workload, deployment: Deployment, *, usl: Usl | None = None, correction: Correction = UNCORRECTED
 ) -> PoolLoad:
     """The load of one pool of the busiest process: rate / (instances × processes) × skew / pools.
 
@@ -150,7 +167,7 @@ def pool_load(
     else:
         pool = _threads(per_pool, hold, deployment, deployment.threads)
     peers = max(round(deployment.steady_pools / deployment.skew), 1)
-    return replace(pool, usl=usl, peers=peers, late_factor=late_factor)
+    return replace(pool, usl=usl, peers=peers, correction=correction)
 
 
 def hold_of(workload: Workload) -> Hold:

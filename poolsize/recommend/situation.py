@@ -12,7 +12,7 @@ from poolsize.datatypes import DatabaseFacts, Deployment, Quantity, Request, Ser
 from poolsize.errors import UsageError
 from poolsize.profiles import DEFAULT_PROFILE, Profile, profile
 from poolsize.queueing import Usl
-from poolsize.recommend.pool_load import hold_of
+from poolsize.recommend.pool_load import UNCORRECTED, Correction, hold_of
 from poolsize.recommend.workload import resolve_workload
 from poolsize.workers import DEFAULT_WORKER_TYPE, WorkerType, worker_type
 
@@ -49,8 +49,7 @@ class Situation:
     """Connections of everything else on the server, where the facts say less."""
     assumed: frozenset[str]
     """Which of `rate` and `hold` nobody stated."""
-    late_factor: float = 1.0
-    """By how much more often than the model says requests wait for long, as a simulation showed."""
+    correction: Correction = UNCORRECTED
 
     @property
     def usl(self) -> Usl | None:
@@ -77,7 +76,7 @@ def changed(situation: Situation, request: Request) -> Situation:
     """The same facts and profile under a request with other numbers; what was assumed is still assumed, and what a
     simulation showed of a like pool is still true."""
     other = _situated(request, situation.facts, situation.profile)
-    return replace(other, assumed=situation.assumed, late_factor=situation.late_factor)
+    return replace(other, assumed=situation.assumed, correction=situation.correction)
 
 
 def _situated(request: Request, facts: DatabaseFacts, chosen: Profile) -> Situation:

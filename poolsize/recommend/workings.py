@@ -61,9 +61,9 @@ def _carried(decision: Decision, first: int) -> Iterator[str]:
     """Where one connection less would keep waits short only because it slows the threads down."""
     pool, goal = decision.pool, decision.situation.goal.p99_wait_s.value
     less, more = (pool.solve(max(c, 1)) for c in (decision.needed - 1, decision.needed))
-    if decision.needed <= first or less.exceeds(goal) > LATE_SHARE or carries(pool, less):
+    if decision.needed <= first or pool.late(less, goal) > LATE_SHARE or carries(pool, less):
         return
-    shares = [wait.throughput_per_s / pool.rate_per_s * 100 for wait in (less, more)]
+    shares = [(1.0 - pool.lost(wait)) * 100 for wait in (less, more)]
     yield (
         f"Share of {pool.rate_per_s:.4g}/s that gets through with {decision.needed - 1}: {shares[0]:.1f} %, with "
         f"{decision.needed}: {shares[1]:.1f} % (99 % is the least)"

@@ -163,8 +163,12 @@ def certificate_lines(answer: Recommendation) -> Iterator[str]:
         outcome = {True: "meets the goal", False: "does not", None: "too near the 1 % to tell, so not counted on"}
         yield (
             f"simulated with {size.capacity}: P(wait > {duration(goal)}) {probability(size.late_probability.value)}"
-            f"{_interval(size.late_probability, probability)}: {outcome[size.meets_goal]}"
+            f"{_interval(size.late_probability, probability)}{_lost(size.lost_share)}: {outcome[size.meets_goal]}"
         )
+
+
+def _lost(share: float) -> str:
+    return f", {share * 100:.2g} % of the rate lost" if share > _TOLD else ""
 
 
 def _wait(seconds: float) -> str:
@@ -188,6 +192,7 @@ def wait_text(seconds: float | None, timeout_s: float) -> str:
     return "0" if seconds == 0 else duration(seconds)
 
 
+_TOLD: Final = 1e-3
 _RARE: Final = 1e-6
 """A probability below it is one that nobody will see, and the digits of which no model knows."""
 

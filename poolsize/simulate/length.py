@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from poolsize.datatypes import Trace
-from poolsize.queueing import Closed
+from poolsize.queueing import Closed, Open
 from poolsize.simulate.scenario import Scenario
 
 LEAST_WARM_UP: Final = 500
@@ -18,6 +18,8 @@ RELAXATIONS: Final = 10
 _MOST_WARM_UP: Final = 200_000
 """Requests of one replication. A pool that takes longer to settle is at its limit to within 1 %, and what it does
 depends on the day more than on its size."""
+_CLIMBS: Final = 2.0
+"""Times the mean climb: one that was slow has arrived by then."""
 _ROUNDS: Final = 50
 """Until the share of holds that are at the database no longer changes: each round halves what is left, at least."""
 
@@ -81,23 +83,41 @@ def relaxation_s(scenario: Scenario) -> float:
     The wait falls by 1 - rho a second and spreads by sigma^2 = S (1 + scv) / c a second, between 0 and the timeout D:
     a diffusion of spectral gap (1 - rho)^2 / (2 sigma^2) + pi^2 sigma^2 / (2 D^2). With a finite source it is no slower
     than a think Z: two copies of the pool that share their randomness lose a customer of their difference at a rate
-    of 1 / Z at least, since each one more asks for 1 / Z less. Added are the holds under way, and what opening the
-    whole pool one by one takes.
+    of 1 / Z at least, since each one more asks for 1 / Z less. Added are the holds under way, and what happens once:
+    opening the whole pool one by one, the climb of an overloaded queue to the timeout, and the last of the retries.
     """
     hold_s = slowest_hold_s(scenario)
     variation = (1.0 + scenario.hold.scv) / 2.0
-    opening_s = scenario.setup_s * scenario.capacity / RELAXATIONS
-    return _queue_s(scenario, hold_s, variation) + variation * hold_s + opening_s
+    once_s = scenario.setup_s * scenario.capacity + _climb_s(scenario, hold_s, variation)
+    if scenario.retries and scenario.timeout_s < math.inf:  # nobody who waits for ever tries again
+        once_s += scenario.retries * (scenario.timeout_s + scenario.retry_delay_s)
+    return _queue_s(scenario, hold_s, variation) + variation * hold_s + once_s / RELAXATIONS
 
 
 def _queue_s(scenario: Scenario, hold_s: float, variation: float) -> float:
     if scenario.timeout_s == 0.0:
         return 0.0
-    spread = 2.0 * variation * hold_s / scenario.capacity
-    drift = 1.0 - _rate_per_s(scenario) / scenario.pools * hold_s / scenario.capacity
+    drift, spread = _drift(scenario, hold_s), _spread(scenario, hold_s, variation)
     gap = drift**2 / (2.0 * spread) + math.pi**2 * spread / 2.0 / scenario.timeout_s / scenario.timeout_s
     settled_s = 1.0 / gap if gap else math.inf
     return min(settled_s, scenario.load.think_s) if isinstance(scenario.load, Closed) else settled_s
+
+
+def _climb_s(scenario: Scenario, hold_s: float, variation: float) -> float:
+    """The time in which the wait of an open queue, to which more comes than it can do, rises to the timeout: driven by
+    what is too much, or before that by chance."""
+    drift, timeout_s = _drift(scenario, hold_s), scenario.timeout_s
+    if not isinstance(scenario.load, Open) or drift >= 0.0 or timeout_s == 0.0:
+        return 0.0
+    return _CLIMBS * min(timeout_s / -drift, timeout_s * timeout_s / _spread(scenario, hold_s, variation))
+
+
+def _drift(scenario: Scenario, hold_s: float) -> float:
+    return 1.0 - _rate_per_s(scenario) / scenario.pools * hold_s / scenario.capacity
+
+
+def _spread(scenario: Scenario, hold_s: float, variation: float) -> float:
+    return 2.0 * variation * hold_s / scenario.capacity
 
 
 def slowest_hold_s(scenario: Scenario) -> float:

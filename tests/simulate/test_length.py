@@ -10,7 +10,7 @@ import pytest
 from scipy.linalg import eigh_tridiagonal
 
 from poolsize.queueing import Closed, Hold, Open, Usl, solve
-from poolsize.simulate import Trace
+from poolsize.simulate import Trace, simulate
 from poolsize.simulate.length import (
     EVENTS,
     LEAST_WARM_UP,
@@ -60,6 +60,14 @@ def test_a_timeout_lets_even_an_overloaded_pool_settle() -> None:
     for rate in (9.9, 10.0, 10.1, 50.0):
         assert relaxation_s(scenario_of(Open(rate), Hold(1.0), 10, timeout_s=1.0)) < 10.0
     assert relaxation_s(scenario_of(Open(10.0), Hold(1.0), 10, timeout_s=0.0)) == 1.0
+
+
+@pytest.mark.parametrize(("load", "timeout_s"), [(1.5, 1.0), (1.5, 30.0), (1.05, 5.0), (4.0, 5.0)])
+def test_an_overloaded_queue_has_risen_to_the_timeout_by_then(load: float, timeout_s: float) -> None:
+    """Of what comes, 1 - 1 / load cannot be done, whatever the timeout."""
+    found = simulate(Open(load * 250.0), Hold(0.02), 5, timeout_s=timeout_s, replications=50)
+    low, high = found.interval("timeout_probability")
+    assert low - 0.002 <= 1.0 - 1.0 / load <= high + 0.002
 
 
 @pytest.mark.parametrize("scv", [0.0, 1.0, 9.0])

@@ -1,0 +1,33 @@
+"""What a simulation showed of a pool, as factors on the model's shares: all that follows from the decision, such as the
+ranges over which it holds, then starts from the size that the simulation found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from poolsize.recommend.bench import Bench
+from poolsize.recommend.choice import LATE_SHARE
+from poolsize.recommend.decision import Decision
+from poolsize.recommend.pool_load import LOST_SHARE, UNCORRECTED, Correction
+
+
+def correction_for(decision: Decision, bench: Bench, needed: int) -> Correction:
+    """So that the model passes this size, and not the one below where the simulation does not."""
+    pool, goal_s = replace(decision.pool, correction=UNCORRECTED), decision.situation.goal.p99_wait_s.value
+    here, below = pool.solve(needed), pool.solve(max(needed - 1, 1))
+    size = next((size for size in bench.sizes if size.capacity == needed - 1), None)
+    loses = size is not None and size.lost_share > LOST_SHARE
+    is_late = size is not None and size.meets_goal is not True and not loses
+    late, lost = bench.late(needed).value or 0.0, bench.lost(needed)
+    return decision.pool.correction._replace(
+        late=_factor(pool.late(here, goal_s), pool.late(below, goal_s) if is_late else None, late, LATE_SHARE),
+        lost=_factor(pool.lost(here), pool.lost(below) if loses else None, max(lost, 0.0), LOST_SHARE),
+    )
+
+
+def _factor(here: float, below: float | None, simulated: float, most_share: float) -> float:
+    """What takes the model's share `here` to the simulated one, as far as it then passes, and `below` does not."""
+    least = math.nextafter(most_share / below, math.inf) if below else 0.0
+    wanted, most = (simulated / here, most_share / here) if here > 0.0 else (1.0, math.inf)
+    return min(max(wanted, least), most)
