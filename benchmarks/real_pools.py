@@ -73,7 +73,7 @@ def psycopg_pools(server: PostgresServer, seconds: float) -> Named:
         runs=EVENT_RUNS,
         has_formula=False,
         pool_size=psycopg_threads.LEAST,
-        setup_s=float(np.mean(grown.opened.times_s)),
+        setup_s=float(np.mean(grown.opened.took_s)),
         idle_timeout_s=psycopg_threads.MAX_IDLE_S,
         semantics=semantics,
     )

@@ -32,19 +32,17 @@ class Opened:
     """Makes a new connection wait for `delay_s`, as a slow login does, and knows when each was opened."""
 
     delay_s: float
-    begun_s: list[float] = field(default_factory=list)
+    took_s: list[float] = field(default_factory=list)
+    done_s: list[float] = field(default_factory=list)
     ready_s: dict[int, float] = field(default_factory=dict)
 
     def __call__(self, connection: TimedConnection) -> None:
         """The pool's `configure`, a part of opening a connection."""
         time.sleep(self.delay_s)
-        self.begun_s.append(connection.begun_s)
-        self.ready_s[connection.info.backend_pid] = clock()
-
-    @property
-    def times_s(self) -> list[float]:
-        """What opening each took."""
-        return [ready - begun for begun, ready in zip(self.begun_s, self.ready_s.values(), strict=True)]
+        now_s = clock()
+        self.took_s.append(now_s - connection.begun_s)
+        self.done_s.append(now_s)
+        self.ready_s[connection.info.backend_pid] = now_s
 
 
 @contextmanager
@@ -58,7 +56,7 @@ def opened_pool(dsn: str, opened: Opened, **settings: Any) -> Iterator[Connectio
 
 
 def _facts(pool: ConnectionPool[TimedConnection], opened: Opened) -> Pool:
-    return Pool(opened.begun_s, opened.ready_s, pool.timeout)
+    return Pool(opened.done_s, opened.ready_s, pool.timeout)
 
 
 CAPACITY: Final = 4
@@ -87,13 +85,18 @@ def observed_fixed(dsn: str, seconds: float, *, timeout_s: float) -> tuple[Obser
         return seen, pool.get_stats()
 
 
-def observed_growing(dsn: str, seconds: float) -> Growing:
-    """With thinks of 80 ms, holds of 30 ms, and as much and more to open a connection."""
+def observed_growing(dsn: str, seconds: float, *, think_s: float = 0.08, hold_s: float = 0.03) -> Growing:
+    """With so much and more to open a connection as 30 ms."""
     opened, begin_s = Opened(0.03), clock()
     with opened_pool(dsn, opened, min_size=LEAST, max_size=MOST, max_idle=MAX_IDLE_S) as pool:
         clients = [Client(pool) for _ in range(8)]
-        seen = drive(_facts(pool, opened), clients, think_s=0.08, hold_s=0.03, seconds=seconds)
+        seen = drive(_facts(pool, opened), clients, think_s=think_s, hold_s=hold_s, seconds=seconds)
     return Growing(seen, opened, seen.begin_s - begin_s)
+
+
+def observed_burst(dsn: str) -> Growing:
+    """Eight threads ask within a moment, and hold for longer than all connections take to open."""
+    return observed_growing(dsn, 0.01, think_s=0.001, hold_s=0.3)
 
 
 class Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -10,7 +11,16 @@ import pytest
 from poolsize.queueing import Hold
 from poolsize.simulate import Simulated, Trace, simulate
 from tests.real_pools.agreement import EVENT_RUNS, assert_is_as_predicted, assert_is_repeated, later, trial
-from tests.real_pools.psycopg_threads import CAPACITY, LEAST, MAX_IDLE_S, MOST, observed_fixed, observed_growing
+from tests.real_pools.psycopg_threads import (
+    CAPACITY,
+    LEAST,
+    MAX_IDLE_S,
+    MOST,
+    Growing,
+    observed_burst,
+    observed_fixed,
+    observed_growing,
+)
 from tests.servers import PostgresServer
 
 SECONDS: Final = 3.0
@@ -34,31 +44,40 @@ def test_a_fixed_pool_is_the_chain(postgres15: PostgresServer, timeout_s: float)
 
 def test_it_grows_and_shrinks_as_simulated(postgres15: PostgresServer) -> None:
     grown = observed_growing(postgres15.dsn("trust"), SECONDS)
-    setups_s, handovers_s = grown.opened.times_s, grown.seen.measured.handover_s
-    settings: dict[str, Any] = {"pool_size": LEAST, "semantics": "psycopg_pool"}
     one = trial(
         grown.seen,
         MOST,
         warm_up_s=WARM_UP_S,
         runs=EVENT_RUNS,
         has_formula=False,
-        setup_s=float(np.mean(setups_s)),
+        pool_size=LEAST,
+        setup_s=float(np.mean(grown.opened.took_s)),
         idle_timeout_s=MAX_IDLE_S,
-        **settings,
+        semantics="psycopg_pool",
     )
     assert_is_as_predicted(one, *FIGURES, "opens_per_s")
+    assert_is_repeated(grown.seen.measured, repeating(grown))
+
+
+def test_a_burst_waits_for_one_connection_after_the_other(postgres15: PostgresServer) -> None:
+    grown = observed_burst(postgres15.dsn("trust"))
+    assert_is_repeated(grown.seen.measured, repeating(grown))
+
+
+def repeating(grown: Growing) -> Callable[[Trace], Simulated]:
+    """The pool as it was, but that all set-up takes as long as one of them did. The simulated one looks for what nobody
+    needed from time 0 on, the real one since it was opened, and each time a scheduler and a worker had to wake up."""
     rng = np.random.default_rng(0)
 
     def again(trace: Trace) -> Simulated:
-        """As it was, but that all set-up takes as long as one of them did. The simulated pool looks for what nobody
-        needed from time 0 on, this one since it was opened, and each time a scheduler and a worker had to wake up."""
         return simulate(
             later(trace, grown.since_s),
             Hold(1.0),
             MOST,
-            setup_s=float(rng.choice(setups_s)),
-            idle_timeout_s=MAX_IDLE_S + float(rng.choice(handovers_s, 2).sum()),
-            **settings,
+            pool_size=LEAST,
+            setup_s=float(rng.choice(grown.opened.took_s)),
+            idle_timeout_s=MAX_IDLE_S + float(rng.choice(grown.seen.measured.handover_s, 2).sum()),
+            semantics="psycopg_pool",
         )
 
-    assert_is_repeated(grown.seen.measured, again)
+    return again
