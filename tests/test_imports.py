@@ -42,7 +42,7 @@ ALLOWED = {
     "providers": Allowed("choices datatypes errors", "msgspec"),
     "probe": Allowed("_version datatypes dsn errors host installation units", "msgspec psutil psycopg pymysql"),
     "embedded": Allowed("errors installation"),
-    "recommend": Allowed("_version datatypes errors profiles providers queueing units workers", "msgspec"),
+    "recommend": Allowed("_version datatypes errors profiles providers queueing simulate units workers", "msgspec"),
     "export": Allowed("choices datatypes errors units workers", "msgspec"),
     "report": Allowed("datatypes units", "msgspec rich"),
     "store": Allowed("datatypes errors", "msgspec platformdirs sqlalchemy"),

@@ -94,11 +94,11 @@ def head(answer: Recommendation) -> Iterator[Text]:
     yield Text(verdict_line(answer), style="bold green" if not answer.is_no else "bold red")
     yield Text(sum_line(answer))
     yield Text(origin_line(answer), style="dim")
+    if answer.is_no and answer.settings is not None:
+        yield Text(f"Best that fits: {settings_line(answer.settings)}")
     certified = certified_line(answer)
     if certified is not None:
         yield Text(certified, style="dim")
-    if answer.is_no and answer.settings is not None:
-        yield Text(f"Best that fits: {settings_line(answer.settings)}")
 
 
 def candidates(answer: Recommendation) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -73,6 +74,9 @@ def test_every_option_arrives_in_the_request(poolsize: Program) -> None:
         ("--hold-scv", "2", "--rate", "80", "--hold", "20ms"),
         ("--request-rate", "80", "--request-time", "60ms", "--request-p95", "150ms", "--worker-type", "django-wsgi"),
         ("--think", "400ms", "--hold", "15ms"),
+        ("--rate", "80", "--in-use", "1.6"),
+        ("--rate", "80", "--hold", "20ms", "--in-use", "1.7", "--no-certify"),
+        ("--rate", "80", "--hold", "20ms", "--usl", "0.02,0.0005"),
         ("--profile", "reporting"),
         ("--current", "default"),
         ("--dialect", "mysql", "--max-connections", "151"),
@@ -84,6 +88,57 @@ def test_every_way_to_say_it_is_answered(options: tuple[str, ...], poolsize: Pro
     done = poolsize("recommend", "--workers", "4", *limits, *options, "--json")
     assert done.code == 0, done.err
     assert done.document["verdict"] == "fits"
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """A histogram of holds of 10 and 40 ms, and the checkouts of a minute."""
+    (tmp_path / "holds.csv").write_text("hold,count\n10ms,900\n40ms,100\n", encoding="utf-8")
+    lines = [f"{second + part / 80:.4f},0.02" for second in range(60) for part in range(80)]
+    (tmp_path / "trace.csv").write_text("\n".join(["arrival,hold", *lines]), encoding="utf-8")
+    return tmp_path
+
+
+def test_what_was_recorded_is_taken_in_the_place_of_numbers(recorded: Path, poolsize: Program) -> None:
+    by_holds = poolsize(
+        "recommend", "--workers", "4", "--rate", "80", "--hold-histogram", str(recorded / "holds.csv"), "--json"
+    ).document
+    assert by_holds["inputs"]["hold_s"]["value"] == pytest.approx(0.013)
+    assert by_holds["inputs"]["hold_s"]["origin"] == "observed"
+    assert (by_holds["hold_law"], by_holds["certificate"]["decided_by"]) == ("histogram", "simulation")
+    by_trace = poolsize("recommend", "--workers", "4", "--trace", str(recorded / "trace.csv"), "--json").document
+    assert by_trace["inputs"]["rate_per_s"]["value"] == pytest.approx(80, rel=0.01)
+    assert by_trace["certificate"]["decided_by"] == "simulation"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        (("--hold-histogram", "missing.csv"), 1, "missing.csv cannot be read: No such file or directory."),
+        (("--trace", "missing.csv"), 1, "missing.csv cannot be read: No such file or directory."),
+        (("--usl", "1"), 2, "--usl '1' is not alpha,beta, such as 0.05,0.002."),
+        (("--usl=-1,0",), 2, "--usl is alpha,beta of the scalability law, both 0 or more, such as 0.05,0.002."),
+        (
+            ("--rate", "80", "--hold", "20ms", "--in-use", "5"),
+            2,
+            "80 checkouts/s of 20 ms each keep 1.6 connections in use, and --in-use says 5: by Little's law the two "
+            "are the same, so one of the three numbers is of another time or of something else.",
+        ),
+    ],
+)
+def test_what_cannot_be_taken_is_one_sentence(
+    options: tuple[str, ...], code: int, sentence: str, poolsize: Program
+) -> None:
+    done = poolsize("recommend", "--workers", "4", *options)
+    assert (done.code, done.out, done.err) == (code, "", sentence + "\n")
+
+
+def test_it_is_certified_unless_that_is_not_wanted(poolsize: Program) -> None:
+    certified = poolsize("recommend", *STATED, "--json").document
+    assert certified["certificate"]["checkouts"] == 3_000_000
+    plain = poolsize("recommend", *STATED, "--no-certify", "--json").document
+    assert plain["certificate"] is None
+    assert decided(plain) == decided(certified)
 
 
 def test_json_is_a_document_and_its_other_name_the_same(poolsize: Program) -> None:
