@@ -19,14 +19,21 @@ from pathlib import Path
 
 ROUNDS = 21
 UNIT = "import typer, rich.console"
-PROGRAMS = {
+STATED = (
+    *("recommend", "--workers", "4", "--worker-type", "uvicorn", "--rate", "300", "--hold", "20ms"),
+    *("--max-connections", "100", "--no-save"),
+)
+PROGRAMS: dict[str, tuple[tuple[str, ...], float | None]] = {
     "poolsize --help": (("--help",), 2.0),
     "poolsize recommend --workers 4 --max-connections 100 --no-save": (
         ("recommend", "--workers", "4", "--max-connections", "100", "--no-save"),
         2.5,
     ),
+    "the same with a stated load, --no-certify": ((*STATED, "--no-certify"), None),
+    "the same, certified": (STATED, None),
+    "the same, uneven holds, certified": ((*STATED, "--hold-p95", "90ms"), None),
 }
-"""Arguments, and the ratio to stay below."""
+"""Arguments, and the ratio to stay below, where there is one."""
 
 
 def main(rounds: int) -> int:
@@ -47,8 +54,9 @@ def main(rounds: int) -> int:
     missed = 0
     for name, (_, most) in PROGRAMS.items():
         ratio = medians[name] / medians[UNIT]
-        missed += ratio >= most
-        print(f"{name}: {medians[name] * 1000:.0f} ms, {ratio:.2f} of that (to stay below {most:g})")
+        missed += most is not None and ratio >= most
+        aim = "" if most is None else f" (to stay below {most:g})"
+        print(f"{name}: {medians[name] * 1000:.0f} ms, {ratio:.2f} of that{aim}")
     return 1 if missed else 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -127,6 +126,8 @@ def _load(decision: Decision) -> Open | Closed | Trace:
     trace, pool = decision.situation.request.trace, decision.pool
     if trace is None or pool.usl is not None:
         return pool.load
+    import random  # here: few have recorded anything, and it hashes its seeds with all that takes
+
     deployment = decision.situation.deployment
     share = deployment.skew / deployment.steady_pools
     if share >= 1.0:
