@@ -41,11 +41,12 @@ def test_clients_give_up_when_the_janitor_looks(postgres15: PostgresServer) -> N
     settings = IMPATIENT.settings
     one = trial(seen, CAPACITY, warm_up_s=2.0 * timeout_s, runs=EVENT_RUNS, has_formula=False, **settings)
     assert_is_as_predicted(one, *FIGURES)
-    simulated = [
-        float(waits_s[waits_s > timeout_s].mean()) for waits_s in one.runs.sample.waits.T if waits_s.max() > timeout_s
-    ]
+    # Who waits longer than the timeout is not turned away yet: half of them and more are served until the next look.
+    simulated_s = [of_a_run[of_a_run > timeout_s] for of_a_run in one.runs.sample.waits.T]
+    beyond_s = one.measured.wait_s[one.measured.wait_s > timeout_s]
+    means_s = [float(waits_s.mean()) for waits_s in simulated_s if len(waits_s)]
+    assert_one_of("wait beyond the timeout", float(beyond_s.mean()), means_s)
     measured = seen.measured
-    assert_one_of("wait for nothing", float(one.measured.wait_s[one.measured.is_late].mean()), simulated)
     spread_s = spread_of_looks(measured)
     assert spread_s < JANITOR_S / 20.0
     assert measured.wait_s[measured.is_late].min() >= timeout_s
