@@ -111,11 +111,6 @@ def assert_is_repeated(measured: Measured, again: Callable[[Trace], Simulated]) 
     assert_one_of("openings", opened, [one.sample.opened.sum() for one in repeated], 1.0)
 
 
-def later(trace: Trace, delay_s: float) -> Trace:
-    """The same requests."""
-    return Trace(tuple(asked_s + delay_s for asked_s in trace.arrivals_s), trace.holds_s)
-
-
 def _shaken(measured: Measured, rng: np.random.Generator) -> Trace:
     asked_s, earlier_s, later_s = (rng.choice(measured.handover_s, len(measured.handover_s)) for _ in range(3))
     asked_s += measured.asked_s

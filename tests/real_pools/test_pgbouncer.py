@@ -26,7 +26,7 @@ FIGURES: Final = ("wait_probability", "mean_wait_s", "throughput_per_s", "timeou
 
 
 def test_clients_wait_as_solved_and_as_simulated(postgres15: PostgresServer) -> None:
-    pooled = observed(postgres15, PATIENT, seconds=3.0)
+    pooled = observed(postgres15, PATIENT, seconds=2.5)
     one = trial(pooled.seen, CAPACITY, warm_up_s=0.3, **PATIENT.settings)
     assert_is_as_predicted(one, *FIGURES, with_tail=True)
     measured = pooled.seen.measured
@@ -37,7 +37,7 @@ def test_clients_wait_as_solved_and_as_simulated(postgres15: PostgresServer) -> 
 
 def test_clients_give_up_when_the_janitor_looks(postgres15: PostgresServer) -> None:
     """Their `query_wait_timeout` ends at one of its looks, every third of a second."""
-    seen, timeout_s = observed(postgres15, IMPATIENT, seconds=4.0).seen, IMPATIENT.timeout_s
+    seen, timeout_s = observed(postgres15, IMPATIENT, seconds=3.5).seen, IMPATIENT.timeout_s
     settings = IMPATIENT.settings
     one = trial(seen, CAPACITY, warm_up_s=2.0 * timeout_s, runs=EVENT_RUNS, has_formula=False, **settings)
     assert_is_as_predicted(one, *FIGURES)

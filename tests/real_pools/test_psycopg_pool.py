@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -10,20 +9,19 @@ import pytest
 
 from poolsize.queueing import Hold
 from poolsize.simulate import Simulated, Trace, simulate
-from tests.real_pools.agreement import EVENT_RUNS, assert_is_as_predicted, assert_is_repeated, later, trial
+from tests.real_pools.agreement import EVENT_RUNS, assert_is_as_predicted, assert_is_repeated, trial
 from tests.real_pools.psycopg_threads import (
     CAPACITY,
     LEAST,
     MAX_IDLE_S,
     MOST,
-    Growing,
     observed_burst,
     observed_fixed,
     observed_growing,
 )
 from tests.servers import PostgresServer
 
-SECONDS: Final = 3.0
+SECONDS: Final = 2.5
 WARM_UP_S: Final = 0.3
 PATIENT_S: Final = 30.0
 FIGURES: Final = ("wait_probability", "mean_wait_s", "throughput_per_s", "timeout_probability")
@@ -56,28 +54,14 @@ def test_it_grows_and_shrinks_as_simulated(postgres15: PostgresServer) -> None:
         semantics="psycopg_pool",
     )
     assert_is_as_predicted(one, *FIGURES, "opens_per_s")
-    assert_is_repeated(grown.seen.measured, repeating(grown))
 
 
 def test_a_burst_waits_for_one_connection_after_the_other(postgres15: PostgresServer) -> None:
-    grown = observed_burst(postgres15.dsn("trust"))
-    assert_is_repeated(grown.seen.measured, repeating(grown))
-
-
-def repeating(grown: Growing) -> Callable[[Trace], Simulated]:
-    """The pool as it was, but that all set-up takes as long as one of them did. The simulated one looks for what nobody
-    needed from time 0 on, the real one since it was opened, and each time a scheduler and a worker had to wake up."""
-    rng = np.random.default_rng(0)
+    """All set-up is taken to last as long as one of them did."""
+    grown, rng = observed_burst(postgres15.dsn("trust")), np.random.default_rng(0)
 
     def again(trace: Trace) -> Simulated:
-        return simulate(
-            later(trace, grown.since_s),
-            Hold(1.0),
-            MOST,
-            pool_size=LEAST,
-            setup_s=float(rng.choice(grown.opened.took_s)),
-            idle_timeout_s=MAX_IDLE_S + float(rng.choice(grown.seen.measured.handover_s, 2).sum()),
-            semantics="psycopg_pool",
-        )
+        setup_s = float(rng.choice(grown.opened.took_s))
+        return simulate(trace, Hold(1.0), MOST, pool_size=LEAST, setup_s=setup_s, semantics="psycopg_pool")
 
-    return again
+    assert_is_repeated(grown.seen.measured, again)

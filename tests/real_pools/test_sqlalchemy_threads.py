@@ -18,7 +18,7 @@ WARM_UP_S: Final = 0.3
 @pytest.mark.parametrize("name", CASES)
 def test_threads_wait_as_solved_and_as_simulated(name: str) -> None:
     case = CASES[name]
-    seen = observed(case, seconds=3.0)
+    seen = observed(case, seconds=2.5)
     one = trial(seen, case.capacity, warm_up_s=WARM_UP_S, **case.settings)
     assert_is_as_predicted(
         one,

@@ -59,8 +59,6 @@ class Observed(NamedTuple):
 
     measured: Measured
     load: Closed
-    begin_s: float
-    """By `clock`: the zero of its times."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def drive(
         customers = list(threads.map(work, range(len(clients))))
     visits = sorted(visit for customer in customers for visit in customer.visits)
     mean_think_s = sum(customer.thought_s for customer in customers) / len(visits)
-    return Observed(_measured(pool, visits, begin_s), Closed(len(clients), mean_think_s), begin_s)
+    return Observed(_measured(pool, visits, begin_s), Closed(len(clients), mean_think_s))
 
 
 def _customer(client: Client, rng: random.Random, think_s: float, hold_s: float, end_s: float) -> Customer:
