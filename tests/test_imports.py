@@ -42,6 +42,10 @@ ALLOWED = {
     "providers": Allowed("choices datatypes errors", "msgspec"),
     "probe": Allowed("_version datatypes dsn errors host installation units", "msgspec psutil psycopg pymysql"),
     "embedded": Allowed("errors installation"),
+    "live": Allowed(
+        "_version choices datatypes dsn embedded errors host installation probe queueing simulate units",
+        "msgspec numpy psutil psycopg psycopg_pool pymysql sqlalchemy",
+    ),
     "recommend": Allowed("_version datatypes errors profiles providers queueing simulate units workers", "msgspec"),
     "export": Allowed("choices datatypes errors units workers", "msgspec"),
     "report": Allowed("datatypes units", "msgspec rich"),
@@ -49,7 +53,7 @@ ALLOWED = {
     "history": Allowed("datatypes store units"),
     "remembered": Allowed("datatypes store", "msgspec"),
     "cli": Allowed(
-        "_version choices datatypes dsn embedded errors export files history parallel probe profiles providers "
+        "_version choices datatypes dsn embedded errors export files history live parallel probe profiles providers "
         "queueing recommend recorded remembered report request_text simulate store units workers",
         "msgspec rich typer",
     ),
@@ -59,7 +63,7 @@ ALLOWED = {
     "__main__": Allowed("cli"),
 }
 SLOW = {"sqlalchemy", "psutil", "psycopg", "pymysql", "scipy", "numpy", "rich"}
-LOADS_SLOW = {"store", "probe", "host", "report", "simulate", "queueing"}
+LOADS_SLOW = {"store", "probe", "host", "report", "simulate", "queueing", "live"}
 """Parts that a command imports only when it needs them. Of `queueing` that is true of the modules that use numpy, which
 tests/queueing/test_imports.py holds by the modules that a solved pool has loaded."""
 

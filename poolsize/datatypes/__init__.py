@@ -1,6 +1,7 @@
 """The frozen values that flow. Read quantities, facts, request, workload, recommendation in this order."""
 
 from poolsize.datatypes.assumed import ASSUMED_MEMORY
+from poolsize.datatypes.ceiling import ClientCeiling
 from poolsize.datatypes.facts import (
     CLIENT_LAYER,
     Burst,
@@ -36,6 +37,7 @@ from poolsize.datatypes.recommendation import (
 )
 from poolsize.datatypes.request import Request
 from poolsize.datatypes.simulation import Estimate, Moment, SimulatedPool, Simulation
+from poolsize.datatypes.stopped import StopKind, Stopped
 from poolsize.datatypes.trace import Trace
 from poolsize.datatypes.workload import Deployment, ServiceLevel, Workload
 
@@ -45,6 +47,7 @@ __all__ = [
     "Burst",
     "Candidate",
     "Certificate",
+    "ClientCeiling",
     "ConnectCost",
     "ConnectionMemory",
     "Database",
@@ -77,6 +80,8 @@ __all__ = [
     "SimulatedSize",
     "Simulation",
     "StableRange",
+    "StopKind",
+    "Stopped",
     "StoredProbe",
     "StoredRecommendation",
     "Tls",
