@@ -39,6 +39,7 @@ from poolsize.datatypes.request import Request
 from poolsize.datatypes.simulation import Estimate, Moment, SimulatedPool, Simulation
 from poolsize.datatypes.stopped import StopKind, Stopped
 from poolsize.datatypes.trace import Trace
+from poolsize.datatypes.verify import Goal, InputChange, Senses, Verification, VerifiedRow
 from poolsize.datatypes.workload import Deployment, ServiceLevel, Workload
 
 __all__ = [
@@ -56,8 +57,10 @@ __all__ = [
     "ErrorReport",
     "Estimate",
     "Finding",
+    "Goal",
     "HistoryDocument",
     "HistoryEntry",
+    "InputChange",
     "Layer",
     "LimitCheck",
     "Limits",
@@ -71,6 +74,7 @@ __all__ = [
     "Recommendation",
     "Request",
     "ScopeComparison",
+    "Senses",
     "ServerTimeouts",
     "ServiceLevel",
     "SessionGroup",
@@ -89,6 +93,8 @@ __all__ = [
     "Unread",
     "Value",
     "Verdict",
+    "Verification",
+    "VerifiedRow",
     "Way",
     "Workload",
     "limits_of",

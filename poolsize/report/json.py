@@ -6,7 +6,15 @@ from typing import Final
 
 import msgspec
 
-from poolsize.datatypes import DatabaseFacts, ErrorReport, HistoryDocument, Recommendation, Simulation, Value
+from poolsize.datatypes import (
+    DatabaseFacts,
+    ErrorReport,
+    HistoryDocument,
+    Recommendation,
+    Simulation,
+    Value,
+    Verification,
+)
 
 
 class Export(Value, frozen=True):
@@ -46,12 +54,13 @@ class Failure(Value, frozen=True):
     error: ErrorReport | None = None
 
 
-Document = DatabaseFacts | Recommendation | Simulation | HistoryDocument | Export | Demo | Failure
+Document = DatabaseFacts | Recommendation | Simulation | Verification | HistoryDocument | Export | Demo | Failure
 
 SCHEMAS: Final[dict[str, type[Value]]] = {
     "probe": DatabaseFacts,
     "recommend": Recommendation,
     "simulate": Simulation,
+    "verify": Verification,
     "export": Export,
     "history": HistoryDocument,
     "demo": Demo,

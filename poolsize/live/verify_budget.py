@@ -1,0 +1,45 @@
+"""Whether the database has room for the pool that is to be run."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from poolsize.datatypes import CLIENT_LAYER, DatabaseFacts, with_layers
+from poolsize.errors import UsageError
+from poolsize.live.budget import HEARTBEAT, Plan, check_open_files, connections_for_load
+from poolsize.live.verify_plan import VerifyPlan
+from poolsize.units import duration, plural
+
+_COUNTING = 1
+"""The connection that counts the others on the server."""
+
+
+def planned(facts: DatabaseFacts, plan: VerifyPlan, at_most: int | None) -> Plan:
+    """What will be run, for the question. Raises UsageError where the pool does not fit: a smaller one would be another
+    pool, and its waits would say nothing of this one."""
+    wanted = plan.connections + _COUNTING
+    allowed = connections_for_load(_of_clients(facts) if plan.kind.is_pooler else facts, wanted, at_most)
+    if allowed < wanted:
+        raise UsageError(
+            f"This pool takes {plural(wanted + HEARTBEAT, 'connection')}, two to watch it with them, and "
+            f"{allowed + HEARTBEAT} may be taken: allow it with --at-most {wanted + HEARTBEAT}, or run a smaller pool."
+        )
+    check_open_files(wanted + HEARTBEAT)
+    what = f"a {plan.pool} pool of {plan.settings.capacity}, {_work(plan)},"
+    place = facts.database.place if facts.database else facts.target
+    seconds = plan.warm_up_s + plan.duration_s
+    return Plan(what=what, place=place, connections=wanted + HEARTBEAT, seconds=seconds)
+
+
+def _work(plan: VerifyPlan) -> str:
+    if plan.statement is None:
+        return f"whose requests sleep for {duration(plan.hold.mean_s)} in the database"
+    return "whose requests run the given statement"
+
+
+def _of_clients(facts: DatabaseFacts) -> DatabaseFacts:
+    """A pooler's clients take no connection of the server's beyond its pool, which is there to be full."""
+    if facts.limits is None:
+        return facts
+    layers = tuple(layer for layer in facts.limits.layers if layer.name == CLIENT_LAYER)
+    return replace(facts, limits=with_layers(facts.limits, layers))
