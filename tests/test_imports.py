@@ -43,7 +43,7 @@ ALLOWED = {
     "probe": Allowed("_version datatypes dsn errors host installation units", "msgspec psutil psycopg pymysql"),
     "embedded": Allowed("errors installation"),
     "live": Allowed(
-        "_version choices datatypes dsn embedded errors host installation probe queueing simulate units",
+        "_version choices datatypes dsn embedded errors host installation parallel probe queueing simulate units",
         "msgspec numpy psutil psycopg psycopg_pool pymysql sqlalchemy",
     ),
     "recommend": Allowed("_version datatypes errors profiles providers queueing simulate units workers", "msgspec"),

@@ -117,10 +117,11 @@ class Guard:
         with self._lock:
             self._done += operations
 
-    def failed(self, error: PoolsizeError) -> None:
-        """One operation. Too many of them end the run at the next beat, unless the server is gone by then."""
+    def failed(self, error: PoolsizeError, operations: int = 1) -> None:
+        """So many operations, the last of them with this error. Too many end the run at the next beat, unless the
+        server is gone by then."""
         with self._lock:
-            self._errors += 1
+            self._errors += operations
             self._last_error = error.message
 
     def _watch(self) -> None:
