@@ -18,24 +18,26 @@ class SessionCount:
     def __init__(self, target: Target, stop: threading.Event) -> None:
         self.highest: int | None = None
         """None: could not be looked at."""
-        self.book = Book()
-        """Of the pool; set when it is open."""
+        self._book: Book | None = None
         self._target, self._stop = target, stop
-        self._thread = threading.Thread(target=self._count, name="poolsize sessions", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="poolsize sessions", daemon=True)
 
-    def start(self) -> None:
-        self._thread.start()
+    def count(self, book: Book) -> None:
+        """Those of this pool, from the first call on."""
+        if self._book is None:
+            self._book = book
+            self._thread.start()
 
     def join(self) -> None:
-        if self._thread.ident is not None:  # it was started
+        if self._book is not None:
             self._thread.join(2 * LOOK_S)
 
-    def _count(self) -> None:
+    def _watch(self) -> None:
         connection = None
         try:
             connection = self._target.connect()
             while not self._stop.wait(LOOK_S):
-                seen = self._now(connection)
+                seen = self._now(connection, self._book)
                 self.highest = max(seen, self.highest or 0)
         except Exception:  # a server that is gone is the guard's to tell; what was seen stays
             return
@@ -43,8 +45,8 @@ class SessionCount:
             if connection is not None:
                 self._target.close(connection)
 
-    def _now(self, connection: Any) -> int:
-        numbers = sorted(self.book.sessions)
+    def _now(self, connection: Any, book: Book | None) -> int:
+        numbers = sorted(book.sessions) if book else []
         if not numbers:
             return 0
         listed = ", ".join(map(str, numbers))
