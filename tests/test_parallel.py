@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
@@ -67,22 +67,28 @@ def test_without_a_process_nothing_can_be_done() -> None:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_what_the_function_raises_comes_out_and_ends_the_rest(processes: int) -> None:
+    before = own_children()
     with pytest.raises(ZeroDivisionError, match="the fourth"):
         mapped(refused, range(50), processes=processes)
-    assert_no_child_is_left(psutil.Process())
+    assert_none_is_left(own_children() - before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_a_process_that_was_killed_is_one_sentence() -> None:
+    before = own_children()
     with pytest.raises(PoolsizeError, match="A process of the simulation was killed: is there too little memory"):
         mapped(killed, range(4), processes=2)
-    assert_no_child_is_left(psutil.Process())
+    assert_none_is_left(own_children() - before)
 
 
-def assert_no_child_is_left(process: psutil.Process, children: list[psutil.Process] | None = None) -> None:
+def own_children() -> set[psutil.Process]:
+    """Direct ones; those of before are the servers of other tests."""
+    return set(psutil.Process().children())
+
+
+def assert_none_is_left(children: Iterable[psutil.Process]) -> None:
     """Python's own tracker of shared memory stays as long as the process that it serves."""
-    found = process.children(recursive=True) if children is None else children
-    _, alive = psutil.wait_procs([child for child in found if "resource_tracker" not in cmdline(child)], GONE_S)
+    _, alive = psutil.wait_procs([child for child in children if "resource_tracker" not in cmdline(child)], GONE_S)
     assert alive == []
 
 
@@ -139,7 +145,7 @@ def test_no_worker_outlives_the_program(endless: subprocess.Popen[str], number: 
     _, err = endless.communicate(timeout=30)
     assert time.monotonic() - start < GONE_S
     assert endless.returncode == -number if number == signal.SIGKILL else endless.returncode != 0
-    assert_no_child_is_left(psutil.Process(), workers)
+    assert_none_is_left(workers)
     assert err.count("Traceback") == (1 if number == signal.SIGINT else 0), err
 
 
