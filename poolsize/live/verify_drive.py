@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,7 +47,7 @@ class Driven:
             return None
         end_s = plan.warm_up_s + plan.duration_s
         if self.stopped is not None or isinstance(plan.load, Trace):
-            end_s = min(float(seen.asked_s[-1]), end_s)
+            end_s = min(math.nextafter(float(seen.asked_s[-1]), math.inf), end_s)  # the last one counts
         return seen.within(plan.warm_up_s, end_s)
 
 
