@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 from msgspec.structs import replace
 
-from poolsize.cli.asking import ask_to_run
+from poolsize.cli.asking import ask_to_run, check_askable
 from poolsize.cli.masking import read_dsn
 from poolsize.cli.options import Json, count, flag, number, text, time
 from poolsize.cli.output import emit, note, progress
@@ -102,6 +102,7 @@ def verify(
     answer = recommendation_for(options, source, refine=refine)
     plan = plan_for(options, answer)
     dsn = read_dsn(on)
+    check_askable(yes=yes)
     # here: a mistake in the options need not wait for numpy and the drivers
     from poolsize.live.verify import verify as run
     from poolsize.live.verify_budget import planned

@@ -15,5 +15,5 @@ def pool_of(size: int, over: int = 0, timeout_s: float = 30.0) -> Settings:
 
 def plan(pool: str = "sqlalchemy", **changed: Any) -> VerifyPlan:
     """A pool of three that is two thirds busy, for two seconds."""
-    usual = {"settings": pool_of(3), "load": Open(100.0), "hold": Hold(0.02), "duration_s": 2.0}
+    usual: dict[str, Any] = {"settings": pool_of(3), "load": Open(100.0), "hold": Hold(0.02), "duration_s": 2.0}
     return VerifyPlan(pool=pool, **(usual | changed))
