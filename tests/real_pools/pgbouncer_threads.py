@@ -13,7 +13,6 @@ from psycopg.errors import ProtocolViolation
 from tests.real_pools.threads import GaveUpError, Observed, Pool, drive
 from tests.servers import PgBouncerServer, PostgresServer, started_pgbouncer
 
-ROLE: Final = "trust"
 CAPACITY: Final = 4
 _OPENING_S: Final = 0.1
 """As long as this all server connections are in use at once, so that all are opened."""
@@ -23,7 +22,7 @@ class Client:
     """One thread's connection to PgBouncer. A transaction holds a connection to the server."""
 
     def __init__(self, pooler: PgBouncerServer) -> None:
-        self._dsn = pooler.dsn(ROLE)
+        self._dsn = pooler.dsn("trust")
         self._connection = self._connected()
 
     def _connected(self) -> psycopg.Connection:

@@ -161,11 +161,10 @@ def drive(
     requests: int = 0,
     timeout_s: float = math.inf,
     setup_s: float = 0.0,
-    seed: int = 0,
 ) -> Measured:
     """So many requests, or those of a trace with their own holds, at a fresh pool that has `pool_size` connections
     open."""
-    rng: Final = random.Random(seed)  # noqa: S311 - nothing secret is drawn
+    rng: Final = random.Random(0)  # noqa: S311 - nothing secret is drawn
     pool = Run(capacity, pool_size, timeout_s, setup_s, _drawn(hold, rng))
     if isinstance(load, Trace):
         run(pool.recorded_load(load))

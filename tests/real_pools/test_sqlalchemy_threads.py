@@ -1,4 +1,8 @@
-"""SQLAlchemy's pool for threads does what is predicted of it, by the time of the wall."""
+"""SQLAlchemy's pool for threads does what is predicted of it, by the time of the wall.
+
+A run cannot be repeated request by request: whichever thread runs first takes a returned connection. On threads that
+compute next to nothing that seldom is another than who has waited the longest.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,7 @@ from typing import Final
 
 import pytest
 
-from poolsize.queueing import Hold
-from poolsize.simulate import simulate
-from tests.real_pools.agreement import assert_is_as_predicted, assert_is_repeated, trial
+from tests.real_pools.agreement import assert_is_as_predicted, trial
 from tests.real_pools.sqlalchemy_threads import CASES, observed
 
 WARM_UP_S: Final = 0.3
@@ -29,5 +31,3 @@ def test_threads_wait_as_solved_and_as_simulated(name: str) -> None:
         "opens_per_s",
         with_tail=name != "timeouts",
     )
-    if name != "timeouts":  # where one request that the machine lets oversleep its timeout changes all that follow
-        assert_is_repeated(seen.measured, lambda trace: simulate(trace, Hold(1.0), case.capacity, **case.settings))

@@ -73,9 +73,7 @@ class Pool:
     """How long one waits who gives up; None: until he knows."""
 
 
-def drive(
-    pool: Pool, clients: Sequence[Client], *, think_s: float, hold_s: float, seconds: float, seed: int = 0
-) -> Observed:
+def drive(pool: Pool, clients: Sequence[Client], *, think_s: float, hold_s: float, seconds: float) -> Observed:
     """Exponential thinks and holds of these means by a thread for each client, until no more requests are made after
     so many `seconds`.
 
@@ -85,7 +83,7 @@ def drive(
     begin_s = clock()
 
     def work(number: int) -> Customer:
-        rng = random.Random(seed * len(clients) + number)  # noqa: S311 - nothing secret is drawn
+        rng = random.Random(number)  # noqa: S311 - nothing secret is drawn
         return _customer(clients[number], rng, think_s, hold_s, begin_s + seconds)
 
     with ThreadPoolExecutor(len(clients)) as threads:
