@@ -15,6 +15,7 @@ from poolsize.datatypes import (
     Value,
     Verification,
 )
+from poolsize.datatypes.lab import Lab
 
 
 class Export(Value, frozen=True):
@@ -54,13 +55,14 @@ class Failure(Value, frozen=True):
     error: ErrorReport | None = None
 
 
-Document = DatabaseFacts | Recommendation | Simulation | Verification | HistoryDocument | Export | Demo | Failure
+Document = DatabaseFacts | Recommendation | Simulation | Verification | Lab | HistoryDocument | Export | Demo | Failure
 
 SCHEMAS: Final[dict[str, type[Value]]] = {
     "probe": DatabaseFacts,
     "recommend": Recommendation,
     "simulate": Simulation,
     "verify": Verification,
+    "lab": Lab,
     "export": Export,
     "history": HistoryDocument,
     "demo": Demo,
