@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from poolsize.datatypes import DatabaseFacts, HistoryEntry, Quantity, Recommendation
+from poolsize.datatypes import Curve, HistoryEntry, Quantity, Recommendation
 from poolsize.units import duration, rate, size
 
 if TYPE_CHECKING:
-    from poolsize.store import Store, StoredDocument
+    from poolsize.store import Kept, Store, StoredDocument
 
 NOTEWORTHY: Final = 0.25
 """A measured time is called changed from 25 % on: the median of a probe is known to ±5 %, and the rest is the
@@ -36,9 +36,11 @@ def _entry(stored: StoredDocument, before: StoredDocument | None) -> HistoryEntr
     )
 
 
-def _summary(document: DatabaseFacts | Recommendation) -> str:
+def _summary(document: Kept) -> str:
     if document.error is not None:
         return document.error.message
+    if isinstance(document, Curve):
+        return _curve_summary(document)
     if isinstance(document, Recommendation):
         settings = document.settings
         size = f"{settings.pool_size} + {settings.max_overflow}" if settings else "no size"
@@ -53,6 +55,16 @@ def _summary(document: DatabaseFacts | Recommendation) -> str:
     return ", ".join(parts) or "nothing could be read"
 
 
+def _curve_summary(curve: Curve) -> str:
+    what = "processors only" if curve.is_built_in else "own statements"
+    if curve.usl is None:
+        return f"{what}: too few points for a law"
+    law = f"alpha {curve.usl.alpha.value:.3g}, beta {curve.usl.beta.value:.3g}"
+    peak = curve.usl.peak_concurrency.value
+    where = f"peak at {peak:.3g} busy connections" if peak else f"no peak up to {curve.usl.measured_up_to:.3g}"
+    return f"{what}: {law}, {where}"
+
+
 class Point(NamedTuple):
     """One value of a document, as a person reads it."""
 
@@ -61,7 +73,7 @@ class Point(NamedTuple):
     """Of a measured time, which is never twice the same."""
 
 
-def _points(document: DatabaseFacts | Recommendation) -> Mapping[str, Point | None]:
+def _points(document: Kept) -> Mapping[str, Point | None]:
     """What is compared between two documents, under the name a person reads: of an answer first what was asked, since
     the answer to another question is another."""
     if isinstance(document, Recommendation):
@@ -75,6 +87,13 @@ def _points(document: DatabaseFacts | Recommendation) -> Mapping[str, Point | No
             "pool_timeout": Point(duration(settings.pool_timeout_s)) if settings else None,
             "worst case": _point(document.worst_case),
             "binding": _point(document.binding),
+        }
+    if isinstance(document, Curve):
+        highest = max((point.throughput_per_s for point in document.points), default=None)
+        return {
+            "server version": _point(document.database.server_version if document.database else None),
+            "statements": _point("built-in" if document.is_built_in else "own"),
+            "highest throughput": None if highest is None else Point(rate(highest), 1.0 / highest),
         }
     limits, database, connect = document.limits, document.database, document.connect
     return {

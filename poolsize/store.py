@@ -1,4 +1,4 @@
-"""Keep probes and recommendations, so that commands in a row know of each other.
+"""Keep probes, recommendations and capacity curves, so that commands in a row know of each other.
 
 One table of JSON documents in any database that SQLAlchemy reaches: a SQLite file in the user's state folder by
 default, the URL in POOLSIZE_STORE otherwise. Documents hold masked DSNs only and no query's text, so nothing secret is
@@ -22,10 +22,13 @@ from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from poolsize.datatypes import (
+    Curve,
     DatabaseFacts,
     ErrorReport,
     Layer,
     Recommendation,
+    Stopped,
+    StoredCurve,
     StoredProbe,
     StoredRecommendation,
     with_layers,
@@ -62,6 +65,9 @@ _DOCUMENTS = sa.Table(
 )
 
 
+Kept = DatabaseFacts | Recommendation | Curve
+
+
 class StoredDocument(msgspec.Struct, frozen=True):
     """One row of the history, decoded."""
 
@@ -69,7 +75,7 @@ class StoredDocument(msgspec.Struct, frozen=True):
     kind: str
     target: str
     saved_at: str
-    document: DatabaseFacts | Recommendation
+    document: Kept
 
 
 class Store:
@@ -93,9 +99,9 @@ class Store:
         with self._reporting("opened"):
             self._prepare()
 
-    def save(self, document: DatabaseFacts | Recommendation) -> int:
+    def save(self, document: Kept) -> int:
         """Append a document; returns its number. The text of queries is left out: it may hold anybody's data."""
-        kept = _without_queries(document) if isinstance(document, DatabaseFacts) else document
+        kept = _without_queries(document)
         row = {
             "kind": document.command,
             "target": document.target[:_TARGET_LENGTH],
@@ -135,6 +141,13 @@ class Store:
         for stored in self.documents(kind="recommend"):
             if isinstance(stored.document, Recommendation) and stored.document.settings is not None:
                 return StoredRecommendation(recommendation=stored.document, saved_at=stored.saved_at)
+        return None
+
+    def latest_curve(self, target: str | None = None) -> StoredCurve | None:
+        """The newest capacity curve that has a law (of one masked target, or of any); None when there is none."""
+        for stored in self.documents(kind="curve", target=target):
+            if isinstance(stored.document, Curve) and stored.document.usl is not None:
+                return StoredCurve(curve=stored.document, saved_at=stored.saved_at)
         return None
 
     def before(self, stored: StoredDocument) -> StoredDocument | None:
@@ -226,22 +239,29 @@ def open_store() -> Store:
     return Store(sa.URL.create("sqlite", database=str(folder / "history.db")).render_as_string())
 
 
-_TYPES: Final[dict[str, type[DatabaseFacts] | type[Recommendation]]] = {
+_TYPES: Final[dict[str, type[Kept]]] = {
     "probe": DatabaseFacts,
     "recommend": Recommendation,
+    "curve": Curve,
 }
 
 
-def _decode(kind: str, text: str) -> DatabaseFacts | Recommendation | None:
+def _decode(kind: str, text: str) -> Kept | None:
     try:
         return msgspec.json.decode(text, type=_TYPES[kind])
     except (KeyError, msgspec.ValidationError):
         return None
 
 
-def _without_queries(facts: DatabaseFacts) -> DatabaseFacts:
-    sessions = tuple(msgspec.structs.replace(group, queries=()) for group in facts.sessions)
-    return msgspec.structs.replace(facts, sessions=sessions)
+def _without_queries(document: Kept) -> Kept:
+    if isinstance(document, DatabaseFacts):
+        sessions = tuple(msgspec.structs.replace(group, queries=()) for group in document.sessions)
+        return msgspec.structs.replace(document, sessions=sessions)
+    if isinstance(document, Curve):
+        # The command line has the statements too, and what the server said of one may quote it.
+        stopped = document.stopped and Stopped(kind=document.stopped.kind, reason="")
+        return msgspec.structs.replace(document, statements=(), reproduce="", stopped=stopped, error=None)
+    return document
 
 
 class _SeenLayer(msgspec.Struct):

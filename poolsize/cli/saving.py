@@ -11,14 +11,13 @@ from poolsize.errors import FileError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from poolsize.datatypes import DatabaseFacts, Recommendation
-    from poolsize.store import Store
+    from poolsize.store import Kept, Store
 
 T = TypeVar("T")
 _note_once = cache(note)
 
 
-def keep(document: DatabaseFacts | Recommendation, *, unless: bool) -> None:
+def keep(document: Kept, *, unless: bool) -> None:
     """Append it to the history, `unless` --no-save was given."""
     if not unless:
         with_history(lambda store: store.save(document))

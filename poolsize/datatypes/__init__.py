@@ -2,6 +2,7 @@
 
 from poolsize.datatypes.assumed import ASSUMED_MEMORY
 from poolsize.datatypes.ceiling import ClientCeiling
+from poolsize.datatypes.curve import Curve, CurvePoint, StoredCurve, UslLaw
 from poolsize.datatypes.facts import (
     CLIENT_LAYER,
     Burst,
@@ -51,6 +52,8 @@ __all__ = [
     "ClientCeiling",
     "ConnectCost",
     "ConnectionMemory",
+    "Curve",
+    "CurvePoint",
     "Database",
     "DatabaseFacts",
     "Deployment",
@@ -86,11 +89,13 @@ __all__ = [
     "StableRange",
     "StopKind",
     "Stopped",
+    "StoredCurve",
     "StoredProbe",
     "StoredRecommendation",
     "Tls",
     "Trace",
     "Unread",
+    "UslLaw",
     "Value",
     "Verdict",
     "Verification",

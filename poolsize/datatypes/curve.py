@@ -63,6 +63,11 @@ class UslLaw(Value, frozen=True):
     doubts: tuple[str, ...] = ()
     """What."""
 
+    def throughput_per_s(self, busy: float) -> float:
+        """Of so many busy connections by the law, which beyond `measured_up_to` is a guess."""
+        alpha, beta, single = self.alpha.value or 0.0, self.beta.value or 0.0, self.single_per_s.value or 0.0
+        return single * busy / (1.0 + alpha * (busy - 1.0) + beta * busy * (busy - 1.0))
+
 
 class Curve(Value, frozen=True):
     """A capacity curve."""

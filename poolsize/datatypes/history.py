@@ -28,7 +28,7 @@ class HistoryEntry(Value, frozen=True):
 
     id: int
     kind: str
-    """probe or recommend."""
+    """probe, recommend or curve."""
     target: str
     saved_at: str
     summary: str

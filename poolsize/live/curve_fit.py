@@ -50,12 +50,12 @@ def points_of(runs: Sequence[LevelRun], ceiling: ClientCeiling, processes: int) 
     """One for each concurrency, ascending."""
     levels = sorted({run.concurrency for run in runs})
     grouped = [[run for run in runs if run.concurrency == level] for level in levels]
-    alone_s = statistics.fmean(statistics.fmean(run.latencies_s) for run in grouped[0]) if grouped else 0.0
+    alone_s = statistics.fmean(_latencies(grouped[0])) if grouped else 0.0
     return tuple(_point(same, alone_s, ceiling, processes) for same in grouped)
 
 
 def _point(runs: Sequence[LevelRun], alone_s: float, ceiling: ClientCeiling, processes: int) -> CurvePoint:
-    latencies = sorted(latency for run in runs for latency in run.latencies_s)
+    latencies = _latencies(runs)
     latency_s = statistics.fmean(latencies)
     throughput_per_s = statistics.fmean(run.throughput_per_s for run in runs)
     return CurvePoint(
@@ -70,6 +70,11 @@ def _point(runs: Sequence[LevelRun], alone_s: float, ceiling: ClientCeiling, pro
         client_share=max(run.client_share for run in runs),
         beyond_client=any(is_clients(run, ceiling, processes) for run in runs),
     )
+
+
+def _latencies(runs: Sequence[LevelRun]) -> list[float]:
+    """Of all of them, ascending."""
+    return sorted(latency for run in runs for latency in run.latencies_s)
 
 
 def law_of(runs: Sequence[LevelRun]) -> UslLaw | None:

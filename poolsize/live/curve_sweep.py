@@ -32,8 +32,6 @@ _WARM_S: Final = (0.1, 0.5)
 """The shortest and the longest load before a run is measured: all connections are at work, and the queue at the
 server's processors has found its length."""
 _TRIAL_S: Final = 0.2
-_TRIALS: Final = 3
-"""At least, of each statement."""
 
 
 def warm_s(run_s: float) -> float:
@@ -150,10 +148,9 @@ def _alone_s(target: Target, mix: Mix, connection: Any) -> float:
     """Mean seconds of an operation, with the weights of the statements."""
     source = random.Random(0)  # noqa: S311 - no secret
     for statement in mix.statements:
-        for _ in range(_TRIALS):
-            target.run(connection, statement.text, statement.draw(source))
+        target.run(connection, statement.text, statement.draw(source))
     count, start = 0, time.perf_counter()
-    while (spent := time.perf_counter() - start) < _TRIAL_S or count < _TRIALS:
+    while (spent := time.perf_counter() - start) < _TRIAL_S:
         target.run(connection, *mix.draw(source))
         count += 1
     return spent / count

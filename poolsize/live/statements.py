@@ -15,13 +15,13 @@ from poolsize.live.target import Target
 
 BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "postgresql": "SELECT sum(sqrt(i)) FROM generate_series(1, 2000) AS i",
+        "postgresql": "SELECT sum(sqrt(i)) FROM generate_series(1, 4000) AS i",
         "mysql": "SELECT BENCHMARK(1000, MD5('poolsize'))",
         "mariadb": "SELECT BENCHMARK(1000, MD5('poolsize'))",
     }
 )
-"""By dialect: reads nothing, and computes for about half a millisecond to a millisecond, a typical look-up's time and
-ten times what sending it costs the client."""
+"""By dialect: reads nothing, and computes for about a millisecond, which is ten times what sending it costs the
+client."""
 
 Range = tuple[int, int]
 """The least and the largest value; each of them is as likely."""

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from poolsize.datatypes import (
+    Curve,
     DatabaseFacts,
     ErrorReport,
     HistoryDocument,
@@ -15,7 +16,6 @@ from poolsize.datatypes import (
     Value,
     Verification,
 )
-from poolsize.datatypes.lab import Lab
 
 
 class Export(Value, frozen=True):
@@ -55,14 +55,16 @@ class Failure(Value, frozen=True):
     error: ErrorReport | None = None
 
 
-Document = DatabaseFacts | Recommendation | Simulation | Verification | Lab | HistoryDocument | Export | Demo | Failure
+Document = (
+    DatabaseFacts | Recommendation | Simulation | Curve | Verification | HistoryDocument | Export | Demo | Failure
+)
 
 SCHEMAS: Final[dict[str, type[Value]]] = {
     "probe": DatabaseFacts,
     "recommend": Recommendation,
     "simulate": Simulation,
+    "curve": Curve,
     "verify": Verification,
-    "lab": Lab,
     "export": Export,
     "history": HistoryDocument,
     "demo": Demo,

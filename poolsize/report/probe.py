@@ -12,7 +12,7 @@ from rich.text import Text
 from poolsize.datatypes import ConnectCost, Database, DatabaseFacts, Limits, SessionGroup
 from poolsize.units import duration, plural
 
-_STYLES = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
+STYLES = {"blocking": "bold red", "warning": "yellow", "note": "dim"}
 _INDENT = (0, 0, 0, 6)
 """Below the sentence that it belongs to, whose code has five letters."""
 
@@ -21,7 +21,7 @@ def probe_report(facts: DatabaseFacts) -> RenderableType:
     """Everything that was learned, and what was not."""
     parts: list[RenderableType] = []
     if facts.database is not None:
-        parts.append(Text(_database(facts.database), style="bold"))
+        parts.append(Text(database_line(facts.database), style="bold"))
         parts += [Text(line, style="dim") for line in _circumstances(facts.database)]
     if facts.connect is not None:
         parts += [Text(), *_cost(facts.connect)]
@@ -37,7 +37,7 @@ def probe_report(facts: DatabaseFacts) -> RenderableType:
     return Group(*parts)
 
 
-def _database(database: Database) -> str:
+def database_line(database: Database) -> str:
     version = f" {database.server_version}" if database.server_version else ""
     name = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "sqlite": "SQLite"}
     user = f" as {database.user}" if database.user else ""
@@ -175,7 +175,7 @@ def _findings(facts: DatabaseFacts) -> Iterator[RenderableType]:
     if facts.findings:
         yield Text()
     for finding in facts.findings:
-        yield Text(f"{finding.code} {finding.message}", style=_STYLES[finding.severity])
+        yield Text(f"{finding.code} {finding.message}", style=STYLES[finding.severity])
         if finding.remedy:
             yield Padding(Text(finding.remedy), _INDENT)
     if facts.unread:

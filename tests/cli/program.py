@@ -15,7 +15,7 @@ import jsonschema
 from poolsize.cli.commands import COMMANDS
 from poolsize.report.json import schema
 
-NOTES = ("Opens at most ", "Starts a PostgreSQL ")
+NOTES = ("Opens at most ", "Starts a PostgreSQL ", "Runs ")
 """How the lines on stderr begin that are said beforehand."""
 
 

@@ -37,6 +37,9 @@ class Terminal:
         self._read(lambda: text in self.shown)
         assert text in self.shown, self.shown
 
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
     def end(self) -> Done:
         """Its end, with everything that it showed as its output."""
         self._read(lambda: False)
