@@ -40,6 +40,7 @@ _ENTRIES: Final = (
     Entry("recommend", "Say which pool_size, max_overflow and pool_timeout meet the goal, and why.", "recommend"),
     Entry("simulate", "Run a pool under a load, as its library really behaves.", "simulate"),
     Entry("verify", "Run the recommended pool for real, beside what was predicted of it.", "verify"),
+    Entry("lab", "See why pooling matters: the same requests without a pool and through one.", "lab"),
     Entry("curve", "Measure what a database does at rising concurrency: its capacity curve.", "curve"),
     Entry("export", "Write the last recommendation as configuration.", "export"),
     Entry("history", "List what was probed and recommended, and what changed.", "history"),

@@ -16,6 +16,7 @@ from poolsize.datatypes import (
     Value,
     Verification,
 )
+from poolsize.datatypes.lab import Lab
 
 
 class Export(Value, frozen=True):
@@ -56,7 +57,7 @@ class Failure(Value, frozen=True):
 
 
 Document = (
-    DatabaseFacts | Recommendation | Simulation | Curve | Verification | HistoryDocument | Export | Demo | Failure
+    DatabaseFacts | Recommendation | Simulation | Curve | Verification | Lab | HistoryDocument | Export | Demo | Failure
 )
 
 SCHEMAS: Final[dict[str, type[Value]]] = {
@@ -65,6 +66,7 @@ SCHEMAS: Final[dict[str, type[Value]]] = {
     "simulate": Simulation,
     "curve": Curve,
     "verify": Verification,
+    "lab": Lab,
     "export": Export,
     "history": HistoryDocument,
     "demo": Demo,
