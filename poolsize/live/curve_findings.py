@@ -17,7 +17,7 @@ scatters."""
 def findings_of(curve: Curve) -> Iterator[Finding]:
     if curve.is_built_in:
         yield Finding(
-            code="PS406",
+            code="PS421",
             severity="warning",
             message="The built-in statement computes and reads nothing: this is the curve of the server's processors, "
             "and not of your workload, which also waits for its disks and its locks.",
@@ -26,7 +26,7 @@ def findings_of(curve: Curve) -> Iterator[Finding]:
     beyond = [point.concurrency for point in curve.points if point.beyond_client]
     if beyond and curve.ceiling is not None:
         yield Finding(
-            code="PS407",
+            code="PS422",
             severity="warning",
             message=f"At a concurrency of {_listed(beyond)} this client may have been the limit (a process of it makes "
             f"at most {curve.ceiling.operations_per_s:,.0f} operations/s): the law is fitted without these points.",
@@ -42,7 +42,7 @@ def _shared(curve: Curve) -> Iterator[Finding]:
     share = max(point.client_share for point in curve.points) * curve.processes / usable_processors()
     if share > SHARED_SHARE:
         yield Finding(
-            code="PS408",
+            code="PS423",
             severity="note",
             message=f"The client ran on the database's own machine and took up to {share:.0%} of its processors, which "
             "the database does not have where its clients are elsewhere.",

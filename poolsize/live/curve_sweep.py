@@ -127,10 +127,10 @@ class Sweep:
     def _give_up(self, level: int, error: DatabaseError) -> None:
         """Somebody else has taken the slots meanwhile."""
         self._levels = [known for known in self._levels if known < level]
-        if not any(finding.code == "PS409" for finding in self.findings):
+        if not any(finding.code == "PS424" for finding in self.findings):
             self.findings.append(
                 Finding(
-                    code="PS409",
+                    code="PS424",
                     severity="warning",
                     message=f"The server took no {level} connections, and nothing is known beyond. {error.message}",
                     remedy="Repeat it when fewer others are connected.",

@@ -81,7 +81,7 @@ def test_it_prints_a_table_and_a_picture(dsn: str, poolsize: Program) -> None:
     assert [line.split()[0] for line in lines[3:8]] == ["1", "2", "3", "4", "6"]
     assert lines[3].split()[-4:-2] == ["100", "%"]
     assert "alone " in done.out
-    assert "PS406" in done.out
+    assert "PS421" in done.out
     assert not poolsize.history.exists()
 
 

@@ -118,7 +118,7 @@ def test_slots_that_are_taken_meanwhile_end_the_sweep_with_a_finding(postgres15:
         postgres15.run("ALTER ROLE few_for_curve CONNECTION LIMIT 3")
         curve = planned.run()
     assert [point.concurrency for point in curve.points] == [1, 2]
-    assert "PS409" in [finding.code for finding in curve.findings]
+    assert "PS424" in [finding.code for finding in curve.findings]
     assert curve.stopped is None
 
 
