@@ -57,6 +57,8 @@ class Senses(Value, frozen=True):
     """How much later than a connection was free for it a request went on."""
     sees_from_s: float
     """Mean waits below it are the machine's as much as the pool's."""
+    ceiling_per_s: float
+    """Requests per second that it could make of a database that takes no time."""
     is_overloaded: bool
     """The client itself was the bottleneck: nothing here tells of the pool."""
 

@@ -49,7 +49,7 @@ def document_of(run: Driven) -> Verification:
     document, seen = _document(run), run.measured
     if seen is None or seen.count < FEWEST or not len(seen.served_holds_s):
         return document
-    return compared(document, run.plan, Measurement(seen, run.sessions, run.errors, run.took_s))
+    return compared(document, run.plan, Measurement(seen, run.sessions, run.errors, run.took_s, run.ceiling))
 
 
 def _document(run: Driven) -> Verification:

@@ -11,6 +11,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from poolsize.datatypes import Quantity, Trace
+from poolsize.datatypes.ceiling import ClientCeiling
 from poolsize.datatypes.verify import Goal, Senses, Verification, VerifiedRow
 from poolsize.live.verify_changes import changes_of
 from poolsize.live.verify_figures import WAITS, Batches, Figure, batches_of, figures_of, late_share
@@ -36,6 +37,7 @@ class Measurement:
     errors: int
     took_s: Sequence[float]
     """What opening each connection took, the first ones too."""
+    ceiling: ClientCeiling
 
 
 def compared(document: Verification, plan: VerifyPlan, measurement: Measurement) -> Verification:
@@ -44,7 +46,7 @@ def compared(document: Verification, plan: VerifyPlan, measurement: Measurement)
     stated = _stated(plan, measurement.took_s)
     real = replace(stated, load=_real_load(plan, seen), hold=Hold.from_samples(seen.served_holds_s.tolist()))
     said, explained = predicted(stated, seen.count), _predicted_or_none(real, seen.count)
-    senses = senses_of(seen)
+    senses = senses_of(seen, measurement.ceiling)
     rows = [_row(figure, said, explained, senses) for figure in figures_of(seen, plan.settings.capacity, batches)]
     rows.append(_sessions_row(plan, measurement.sessions))
     measured_inputs = _measured_inputs(real, seen, measurement.took_s)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from poolsize.datatypes import Stopped, Trace
+from poolsize.datatypes.ceiling import ClientCeiling
 from poolsize.dsn import Dsn
 from poolsize.errors import DatabaseError, PoolsizeError
+from poolsize.live.ceiling import ceiling_of
 from poolsize.live.guard import Guard
 from poolsize.live.target import Target, target_of
 from poolsize.live.verify_installed import check_installed
@@ -37,6 +39,8 @@ class Driven:
     errors: int
     sessions: int | None
     """The most connections of the pool that the server had at once; None: could not be counted."""
+    ceiling: ClientCeiling
+    """What this client can do by itself."""
     stopped: Stopped | None
 
     @property
@@ -63,7 +67,9 @@ def driven(
     plan = checked(plan, dsn.dialect)
     check_installed(plan.kind)
     target = target_of(dsn, reach_of(plan, allow_writes=allow_writes))
-    order = order_of(plan, target, _server_version(target))
+    on_progress("measuring this client", 0.0)
+    server_version, ceiling = _looked_at(target)
+    order = order_of(plan, target, server_version)
     with Guard(target, interrupts=interrupts) as guard:
         run = Run(plan, order, guard.stop, lambda: guard.done(1), lambda error: guard.failed(_explained(error, target)))
         sessions = SessionCount(target, guard.stop)
@@ -72,10 +78,17 @@ def driven(
     sessions.join()
     if run.failure is not None and guard.stopped is None:
         raise _explained(run.failure, target) if isinstance(run.failure, Exception) else run.failure
-    return _driven(plan, target, run, sessions, guard.stopped)
+    return _driven(plan, target, run, sessions, ceiling, guard.stopped)
 
 
-def _driven(plan: VerifyPlan, target: Target, run: Run, sessions: SessionCount, stopped: Stopped | None) -> Driven:
+def _driven(
+    plan: VerifyPlan,
+    target: Target,
+    run: Run,
+    sessions: SessionCount,
+    ceiling: ClientCeiling,
+    stopped: Stopped | None,
+) -> Driven:
     book, is_pooler = run.book, plan.kind.is_pooler
     # PgBouncer ends a wait when its janitor looks, the others at the timeout itself.
     timeout_s = None if is_pooler else plan.settings.pool_timeout_s
@@ -88,6 +101,7 @@ def _driven(plan: VerifyPlan, target: Target, run: Run, sessions: SessionCount, 
         errors=run.log.errors,
         # PgBouncer closes none within a run, so that those that were seen were there at once.
         sessions=len(book.sessions) if is_pooler and book else sessions.highest,
+        ceiling=ceiling,
         stopped=stopped,
     )
 
@@ -105,13 +119,13 @@ def _watched(run: Run, sessions: SessionCount, guard: Guard, plan: VerifyPlan, t
         told(f"{plan.pool} under load", min(run.elapsed_s / seconds, 1.0))
 
 
-def _server_version(target: Target) -> int:
-    """As libpq has it; 0 of others."""
-    if target.dsn.dialect != "postgresql":
-        return 0
+def _looked_at(target: Target) -> tuple[int, ClientCeiling]:
+    """The server's version as libpq has it, 0 of others; and what this client can do before the load."""
     connection: Any = target.connect()
     try:
-        return int(connection.info.server_version)
+        is_postgresql = target.dsn.dialect == "postgresql"
+        version = int(connection.info.server_version) if is_postgresql else 0
+        return version, ceiling_of(lambda: target.run(connection, "SELECT 1"))
     finally:
         target.close(connection)
 

@@ -7,7 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from poolsize.datatypes.ceiling import ClientCeiling
 from poolsize.datatypes.verify import Senses
+from poolsize.live.ceiling import is_beyond
 from poolsize.live.pools.pool import clock
 from poolsize.live.verify_visits import Floats, Requests
 
@@ -18,8 +20,8 @@ which no pool is to blame for."""
 _SEEN_TWICE: Final = 2.0
 
 
-def senses_of(seen: Requests) -> Senses:
-    """From what the run itself shows of the machine: how late its threads woke up."""
+def senses_of(seen: Requests, ceiling: ClientCeiling) -> Senses:
+    """From what the client could do before the run, and how late its threads woke up in it."""
     delay, handover = seen.delay_s, seen.handover_s[~seen.is_late]
     clock_s = clock_step_s()
     hold_s = float(seen.served_holds_s.mean())
@@ -31,7 +33,8 @@ def senses_of(seen: Requests) -> Senses:
         handover_p50_s=_at(handover, 0.5),
         handover_p99_s=_at(handover, 0.99),
         sees_from_s=max(_SEEN_TWICE * clock_s, float(handover.mean())),
-        is_overloaded=added_s > OVERLOADED * hold_s,
+        ceiling_per_s=ceiling.operations_per_s,
+        is_overloaded=added_s > OVERLOADED * hold_s or is_beyond(seen.rate_per_s, ceiling),
     )
 
 

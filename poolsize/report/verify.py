@@ -145,5 +145,6 @@ def _senses(senses: Senses) -> Iterator[str]:
     yield (
         f"This client asked {duration(senses.delay_p50_s)} late (p99 {duration(senses.delay_p99_s)}) and took a "
         f"connection over in {duration(senses.handover_p50_s)} (p99 {duration(senses.handover_p99_s)}), which is no "
-        f"part of the waits; it sees waits from {duration(senses.sees_from_s)} on."
+        f"part of the waits; it sees waits from {duration(senses.sees_from_s)} on, and can make "
+        f"{rate(senses.ceiling_per_s)} by itself."
     )
