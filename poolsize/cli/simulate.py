@@ -5,17 +5,28 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from poolsize._version import __version__
-from poolsize.cli.options import Json, count, number, text, time
+from poolsize.cli.options import Json, count, text, time
 from poolsize.cli.output import emit, progress
 from poolsize.cli.reading import reproduced
 from poolsize.cli.scenarios import STARTS, PoolOptions, inputs_of, scenarios_of
-from poolsize.cli.simulated_load import LAWS, LoadOptions
+from poolsize.cli.simulated_load import (
+    LOAD,
+    HoldHistogram,
+    HoldLawName,
+    HoldP95,
+    HoldScv,
+    HoldTime,
+    LoadOptions,
+    Rate,
+    Think,
+    Threads,
+    TraceFile,
+)
 from poolsize.datatypes import Simulation, Trace
 from poolsize.parallel import usable_processors
 from poolsize.simulate.semantics import SEMANTICS
 
 POOL: Final = "Pool (default: as its library has it)"
-LOAD: Final = "Load of one pool"
 DATABASE: Final = "Database"
 RUN: Final = "Run"
 
@@ -45,21 +56,15 @@ def simulate(
     python_time: Annotated[
         float | None, time(panel=POOL, help="With threads: a request's computing in Python; default none.")
     ] = None,
-    rate: Annotated[float | None, number(panel=LOAD, help="Checkouts per second.")] = None,
-    threads: Annotated[
-        int | None, count(panel=LOAD, least=1, help="Threads that make them, with --think or --rate.")
-    ] = None,
-    think: Annotated[float | None, time(panel=LOAD, help="Mean time of a thread between two checkouts.")] = None,
-    hold: Annotated[float | None, time(panel=LOAD, help="Mean time a checkout holds a connection, as 20ms.")] = None,
-    hold_p95: Annotated[float | None, time(panel=LOAD, help="Its 95th percentile.")] = None,
-    hold_scv: Annotated[float | None, number(panel=LOAD, help="Or its squared coefficient of variation.")] = None,
-    hold_law: Annotated[
-        str | None, text(metavar="NAME", panel=LOAD, choices=LAWS, help=f"One of {', '.join(LAWS)}.")
-    ] = None,
-    hold_histogram: Annotated[str | None, text(metavar="FILE", panel=LOAD, help="Or lines of value,count.")] = None,
-    trace: Annotated[
-        str | None, text(metavar="FILE", panel=LOAD, help="Replay lines of arrival, or of arrival,hold.")
-    ] = None,
+    rate: Rate = None,
+    threads: Threads = None,
+    think: Think = None,
+    hold: HoldTime = None,
+    hold_p95: HoldP95 = None,
+    hold_scv: HoldScv = None,
+    hold_law: HoldLawName = None,
+    hold_histogram: HoldHistogram = None,
+    trace: TraceFile = None,
     retries: Annotated[int | None, count(panel=LOAD, least=0, help="Of a request that got no connection.")] = None,
     retry_delay: Annotated[float | None, time(panel=LOAD, help="Mean time until then; default none.")] = None,
     pools: Annotated[int | None, count(panel=DATABASE, least=1, help="So many such pools use it.")] = None,

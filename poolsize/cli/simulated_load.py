@@ -1,14 +1,15 @@
-"""The load and the holds that the options of `poolsize simulate` describe."""
+"""The load of one pool: the options that describe it, and what they mean."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Annotated, Final, cast
 
 from msgspec.structs import replace
 
 from poolsize.choices import not_one_of
+from poolsize.cli.options import count, number, text, time
 from poolsize.datatypes import Trace
 from poolsize.errors import UsageError, WorkloadError
 from poolsize.queueing import Closed, Hold, HoldLaw, Open
@@ -16,6 +17,17 @@ from poolsize.recommend.hold_law import scv_from_p95
 
 LAWS: Final = ("constant", "exponential", "lognormal", "gamma", "h2")
 """What --hold-law takes; a histogram has an option of its own."""
+
+LOAD: Final = "Load of one pool"
+Rate = Annotated[float | None, number(panel=LOAD, help="Checkouts per second.")]
+Threads = Annotated[int | None, count(panel=LOAD, least=1, help="Threads that make them, with --think or --rate.")]
+Think = Annotated[float | None, time(panel=LOAD, help="Mean time of a thread between two checkouts.")]
+HoldTime = Annotated[float | None, time(panel=LOAD, help="Mean time a checkout holds a connection, as 20ms.")]
+HoldP95 = Annotated[float | None, time(panel=LOAD, help="Its 95th percentile.")]
+HoldScv = Annotated[float | None, number(panel=LOAD, help="Or its squared coefficient of variation.")]
+HoldLawName = Annotated[str | None, text(metavar="NAME", panel=LOAD, choices=LAWS, help=f"One of {', '.join(LAWS)}.")]
+HoldHistogram = Annotated[str | None, text(metavar="FILE", panel=LOAD, help="Or lines of value,count.")]
+TraceFile = Annotated[str | None, text(metavar="FILE", panel=LOAD, help="Replay lines of arrival, or of arrival,hold.")]
 
 
 @dataclass(frozen=True, kw_only=True)

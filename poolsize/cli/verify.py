@@ -9,17 +9,28 @@ from msgspec.structs import replace
 
 from poolsize.cli.asking import ask_to_run, check_askable
 from poolsize.cli.masking import read_dsn
-from poolsize.cli.options import Json, count, flag, number, text, time
+from poolsize.cli.options import Json, count, flag, text, time
 from poolsize.cli.output import emit, note, progress
 from poolsize.cli.reading import reproduced
 from poolsize.cli.signals import Terminated
-from poolsize.cli.simulated_load import LAWS, LoadOptions
+from poolsize.cli.simulated_load import (
+    LOAD,
+    HoldHistogram,
+    HoldLawName,
+    HoldP95,
+    HoldScv,
+    HoldTime,
+    LoadOptions,
+    Rate,
+    Think,
+    Threads,
+    TraceFile,
+)
 from poolsize.cli.verified import VerifyOptions, plan_for, recommendation_for
 from poolsize.datatypes.verify import Verification
 from poolsize.live.pools import POOLS
 
-POOL: Final = "Pool (default: the recommendation's)"
-LOAD: Final = "Load of one pool (default: the recommendation's)"
+POOL: Final = "Pool"
 RUN: Final = "Run"
 EXIT: Final = {"interrupted": 130, "terminated": 143}
 """As a shell has it; what else ends a run is the database's failure."""
@@ -39,19 +50,15 @@ def verify(
     pool_size: Annotated[int | None, count(panel=POOL, least=1, help="Connections it keeps.")] = None,
     max_overflow: Annotated[int | None, count(panel=POOL, least=0, help="Connections beyond those.")] = None,
     pool_timeout: Annotated[float | None, time(panel=POOL, help="How long a request waits.")] = None,
-    rate: Annotated[float | None, number(panel=LOAD, help="Checkouts per second.")] = None,
-    threads: Annotated[int | None, count(panel=LOAD, least=1, help="Threads, with --think or --rate.")] = None,
-    think: Annotated[float | None, time(panel=LOAD, help="Mean time of a thread between two checkouts.")] = None,
-    hold: Annotated[float | None, time(panel=LOAD, help="Mean time a checkout holds a connection, as 20ms.")] = None,
-    hold_p95: Annotated[float | None, time(panel=LOAD, help="Its 95th percentile.")] = None,
-    hold_scv: Annotated[float | None, number(panel=LOAD, help="Or its squared coefficient of variation.")] = None,
-    hold_law: Annotated[
-        str | None, text(metavar="NAME", panel=LOAD, choices=LAWS, help=f"One of {', '.join(LAWS)}.")
-    ] = None,
-    hold_histogram: Annotated[str | None, text(metavar="FILE", panel=LOAD, help="Or lines of value,count.")] = None,
-    trace: Annotated[
-        str | None, text(metavar="FILE", panel=LOAD, help="Replay lines of arrival, or of arrival,hold.")
-    ] = None,
+    rate: Rate = None,
+    threads: Threads = None,
+    think: Think = None,
+    hold: HoldTime = None,
+    hold_p95: HoldP95 = None,
+    hold_scv: HoldScv = None,
+    hold_law: HoldLawName = None,
+    hold_histogram: HoldHistogram = None,
+    trace: TraceFile = None,
     sql: Annotated[
         str | None, text(metavar="SQL", panel=LOAD, help="Hold connections by this statement, not by sleeps.")
     ] = None,
@@ -66,15 +73,16 @@ def verify(
     yes: Annotated[bool, flag("--yes", help="Run without asking.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run the recommended pool for real, and put what it does beside what was predicted.
+    """Run the recommended pool for real, beside what was predicted of it.
 
-    The exit code 3 means: the goal is missed, or a prediction lies outside of what was
-    measured.
+    Pool and load are those of the last recommendation where none are said. The
+    exit code 3 means: the goal is missed, or a prediction lies outside of what
+    was measured.
 
     For example:
 
       poolsize verify --on "$DATABASE_URL"
-      poolsize verify --pool psycopg_pool --pool-size 4 --rate 120 --hold 20ms --yes
+      poolsize verify --pool psycopg_pool --pool-size 4 --rate 120 --hold 20ms
     """
     load = LoadOptions(
         rate_per_s=rate,
