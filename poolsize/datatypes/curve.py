@@ -55,7 +55,7 @@ class UslLaw(Value, frozen=True):
     """alpha and beta through the upper ends of the slow-down's intervals: for a decision in which too little slow-down
     is the costly error."""
     residual: float
-    """Root mean square of the runs' relative differences from the law."""
+    """Of the runs' relative differences from the law: their root mean square, as their median tells it."""
     measured_up_to: float
     verdict: Literal["measured", "rising", "doubtful"]
     """measured: the peak lies within the points. rising: it was not reached. doubtful: something speaks against the

@@ -84,7 +84,8 @@ def law_of(runs: Sequence[LevelRun]) -> UslLaw | None:
     from poolsize.queueing.usl_fit import fit_usl  # here: numpy, for which a mistake need not wait
 
     try:
-        fit = fit_usl([run.active for run in runs], [run.throughput_per_s for run in runs])
+        # Robust: on a server that others use too, now and then a run meets what has nothing to do with it.
+        fit = fit_usl([run.active for run in runs], [run.throughput_per_s for run in runs], robust=True)
     except ValueError:  # fewer than three levels of what was active on average
         return None
     usl, known = fit.usl, fit.intervals

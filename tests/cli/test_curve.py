@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import closing
 
 import psutil
 import pytest
@@ -214,4 +214,28 @@ def test_the_readers_of_a_curve_find_the_last_one_with_a_law(dsn: str, poolsize:
     stored = store.latest_curve()
     assert stored is not None
     assert [point.concurrency for point in stored.curve.points] == [1, 2, 3, 4, 6]
-    assert Store(f"sqlite:///{(Path(poolsize.folder) / 'other.db').as_posix()}").latest_curve() is None
+    assert store.latest_curve(stored.curve.target) == stored
+    assert store.latest_curve("postgresql://app@elsewhere/shop") is None
+
+
+def test_a_killed_program_leaves_no_session_on_mariadb(mariadb: MariaDbServer, poolsize: Program) -> None:
+    """Whose statements notice only at their bound that nobody waits for them."""
+    password = PASSWORD.replace("'", "''")
+    mariadb.run(
+        f"CREATE USER {ROLE}@'127.0.0.1' IDENTIFIED BY '{password}'", f"GRANT ALL ON shop.* TO {ROLE}@'127.0.0.1'"
+    )
+    statement = ("--sql", "SELECT SLEEP(2)", "--duration", "300ms", "--at-most", "6", "--rounds", "99")
+    program = poolsize.start("curve", mariadb.dsn(ROLE), "--yes", *statement)
+    try:
+        wait_until(lambda: sleeping(mariadb, "AND INFO LIKE '%SLEEP%'") >= 2)
+        program.kill()
+        program.communicate(timeout=30)
+        wait_until(lambda: sleeping(mariadb) == 0, GONE_S)
+    finally:
+        program.kill()
+        mariadb.run(f"DROP USER {ROLE}@'127.0.0.1'")
+
+
+def sleeping(server: MariaDbServer, more: str = "") -> int:
+    with closing(server.admin()) as admin, admin.cursor() as cursor:
+        return cursor.execute(f"SELECT 1 FROM information_schema.PROCESSLIST WHERE USER = '{ROLE}' {more}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from poolsize.dsn import parse
+from poolsize.dsn import Dsn, parse
 from poolsize.live.target import Reach, Target, target_of
 from tests.servers import PASSWORD, MariaDbServer, PostgresServer
 
@@ -14,12 +14,16 @@ Make = Callable[[Reach], Target]
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
-def make(request: pytest.FixtureRequest) -> Make:
-    """A target of one kind of server, with what it may do."""
+def dsn(request: pytest.FixtureRequest) -> Dsn:
+    """Of one kind of server."""
     if request.param == "postgresql":
         postgres: PostgresServer = request.getfixturevalue("postgres15")
-        dsn = postgres.dsn("scram", password=PASSWORD)
-    else:
-        mariadb: MariaDbServer = request.getfixturevalue("mariadb")
-        dsn = mariadb.dsn()
-    return lambda reach: target_of(parse(dsn), reach)
+        return parse(postgres.dsn("scram", password=PASSWORD))
+    mariadb: MariaDbServer = request.getfixturevalue("mariadb")
+    return parse(mariadb.dsn())
+
+
+@pytest.fixture
+def make(dsn: Dsn) -> Make:
+    """A target of it, with what it may do."""
+    return lambda reach: target_of(dsn, reach)

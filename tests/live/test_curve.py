@@ -9,25 +9,19 @@ from contextlib import contextmanager
 
 import pytest
 
-from poolsize.dsn import parse
+from poolsize.dsn import Dsn, parse
 from poolsize.errors import DatabaseError, TooManyConnectionsError, UsageError
 from poolsize.live.curve import CurveOptions, PlannedCurve, plan_curve
-from tests.servers import PASSWORD, MariaDbServer, PgBouncerServer, PostgresServer, started_postgres
+from tests.servers import PASSWORD, PgBouncerServer, PostgresServer, started_postgres
 
 SLEEP = {"postgresql": "SELECT pg_sleep(0.01)", "mysql": "SELECT SLEEP(0.01)"}
 QUICK = CurveOptions(run_s=0.1, rounds=1, at_most=5)
 Plan = Callable[[CurveOptions], PlannedCurve]
 
 
-@pytest.fixture(params=["postgresql", "mysql"])
-def plan(request: pytest.FixtureRequest) -> Plan:
-    if request.param == "postgresql":
-        postgres: PostgresServer = request.getfixturevalue("postgres15")
-        dsn = postgres.dsn("scram", password=PASSWORD)
-    else:
-        mariadb: MariaDbServer = request.getfixturevalue("mariadb")
-        dsn = mariadb.dsn()
-    return lambda options: plan_curve(parse(dsn), options)
+@pytest.fixture
+def plan(dsn: Dsn) -> Plan:
+    return lambda options: plan_curve(dsn, options)
 
 
 def with_statement(*statements: str, of: CurveOptions = QUICK, **changes: object) -> CurveOptions:
@@ -204,7 +198,7 @@ def test_statements_that_fail_under_load_end_it(postgres15: PostgresServer) -> N
 
 
 @pytest.mark.parametrize(
-    ("dsn", "options", "words"),
+    ("text", "options", "words"),
     [
         ("sqlite:///shop.db", CurveOptions(), "SQLite has no server"),
         ("postgresql://app@127.0.0.1:1/shop", CurveOptions(rounds=0), "at least 1"),
@@ -212,6 +206,6 @@ def test_statements_that_fail_under_load_end_it(postgres15: PostgresServer) -> N
         ("postgresql://app@127.0.0.1:1/shop", CurveOptions(statements=("",)), "without a word"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_asked(dsn: str, options: CurveOptions, words: str) -> None:
+def test_what_makes_no_sense_is_refused_before_anything_is_asked(text: str, options: CurveOptions, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        plan_curve(parse(dsn), options)
+        plan_curve(parse(text), options)
