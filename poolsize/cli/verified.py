@@ -50,9 +50,9 @@ def recommendation_for(options: VerifyOptions, source: str | None, *, refine: bo
 def plan_for(options: VerifyOptions, answer: Recommendation | None) -> VerifyPlan:
     """What is run. Raises UsageError for options that are missing or contradict each other, WorkloadError for numbers
     that no workload has."""
-    from poolsize.live.verify_plan import VerifyPlan, plan_of  # here: it loads numpy
+    from poolsize.live.verify_plan import VerifyPlan  # here: it loads numpy
+    from poolsize.live.verify_recommended import plan_of
 
-    settings = _settings(options, answer)
     if answer is not None:
         plan = plan_of(answer, pool=options.pool, duration_s=options.duration_s, seed=options.seed)
     else:
@@ -62,25 +62,28 @@ def plan_for(options: VerifyOptions, answer: Recommendation | None) -> VerifyPla
             raise WorkloadError(f"This cannot be run: {str(error).rstrip('.')}.") from None
         plan = VerifyPlan(
             pool=options.pool,
-            settings=settings,
+            settings=_usual(options),
             load=load,
             hold=hold,
             duration_s=options.duration_s,
             seed=options.seed,
         )
     goal_s = plan.goal_p99_wait_s if options.goal_s is None else options.goal_s
-    return replace(plan, settings=settings, statement=options.statement, goal_p99_wait_s=goal_s)
+    return replace(
+        plan, settings=_settings(options, plan.settings), statement=options.statement, goal_p99_wait_s=goal_s
+    )
 
 
-def _settings(options: VerifyOptions, answer: Recommendation | None) -> Settings:
-    """The recommendation's, or this kind of pool's own, with what was typed."""
+def _usual(options: VerifyOptions) -> Settings:
+    """This kind of pool's own; where its size is said, without overflow."""
     kind = semantics_of(options.pool)
-    known = answer.settings if answer is not None else None
-    if known is None:
-        kept = kind.pool_size or kind.capacity
-        known = Settings(pool_size=kept, max_overflow=kind.capacity - kept, pool_timeout_s=kind.timeout_s)
-        if options.pool_size is not None:
-            known = replace(known, max_overflow=0)
+    kept = kind.pool_size or kind.capacity
+    over = 0 if options.pool_size is not None else kind.capacity - kept
+    return Settings(pool_size=kept, max_overflow=over, pool_timeout_s=kind.timeout_s)
+
+
+def _settings(options: VerifyOptions, known: Settings) -> Settings:
+    """With what was typed."""
     stated = {
         "pool_size": options.pool_size,
         "max_overflow": options.max_overflow,

@@ -17,6 +17,8 @@ _COUNTING = 1
 def planned(facts: DatabaseFacts, plan: VerifyPlan, at_most: int | None) -> Plan:
     """What will be run, for the question. Raises UsageError where the pool does not fit: a smaller one would be another
     pool, and its waits would say nothing of this one."""
+    if plan.kind.is_pooler:
+        _check_pooler(facts, plan)
     wanted = plan.connections + _COUNTING
     allowed = connections_for_load(_of_clients(facts) if plan.kind.is_pooler else facts, wanted, at_most)
     if allowed < wanted:
@@ -43,3 +45,20 @@ def _of_clients(facts: DatabaseFacts) -> DatabaseFacts:
         return facts
     layers = tuple(layer for layer in facts.limits.layers if layer.name == CLIENT_LAYER)
     return replace(facts, limits=with_layers(facts.limits, layers))
+
+
+def _check_pooler(facts: DatabaseFacts, plan: VerifyPlan) -> None:
+    """The pool is the pooler's own, and as large as is predicted for."""
+    database = facts.database
+    pooler = database.pooler if database else None
+    if database is None or pooler is None:
+        raise UsageError("No PgBouncer answers at this DSN, so that there is no pool of its own to be loaded.")
+    if pooler.pool_mode is not None and pooler.pool_mode != "transaction":
+        raise UsageError(f"This PgBouncer has pool_mode {pooler.pool_mode}, and what is predicted is transaction.")
+    own = f"pool_size of database {database.name}"
+    has = pooler.settings.get(own, pooler.settings.get("default_pool_size"))
+    if has is not None and has.isdigit() and int(has) not in (0, plan.settings.capacity):
+        raise UsageError(
+            f"This PgBouncer has {plural(int(has), 'connection')} for this user and database, not "
+            f"{plan.settings.capacity}: change its configuration, or give --pool-size {has}."
+        )

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from poolsize.datatypes import Deployment, Quantity, Recommendation, Settings, Trace
+from poolsize.datatypes import Settings, Trace
 from poolsize.errors import UsageError, WorkloadError
 from poolsize.live.pools import PoolKind, kind_of
 from poolsize.live.verify_load import most_at_once
@@ -74,51 +74,3 @@ def checked(plan: VerifyPlan, dialect: str) -> VerifyPlan:
     except ValueError as error:
         raise WorkloadError(f"This cannot be run: {str(error).rstrip('.')}.") from None
     return plan
-
-
-def plan_of(answer: Recommendation, *, pool: str, duration_s: float = DURATION_S, seed: int = 0) -> VerifyPlan:
-    """One pool of the busiest process of a recommendation. Raises UsageError where it has none, or assumes its load."""
-    settings, deployment = answer.settings, answer.deployment
-    if settings is None or deployment is None:
-        raise UsageError("The recommendation is a no without settings: there is no pool to run.")
-    if "hold_s" not in answer.inputs:
-        raise UsageError("The recommendation does not say how long a connection is held.")
-    hold = _hold(answer)
-    goal = answer.inputs.get("p99_wait_s")
-    return VerifyPlan(
-        pool=pool,
-        settings=settings,
-        load=_load(answer.inputs, deployment, hold),
-        hold=hold,
-        duration_s=duration_s,
-        goal_p99_wait_s=goal.value if goal else None,
-        seed=seed,
-    )
-
-
-def _hold(answer: Recommendation) -> Hold:
-    """By the law that the recommendation took."""
-    mean_s = answer.inputs["hold_s"].value
-    scv = answer.inputs.get("hold_scv")
-    if answer.hold_law == "histogram":
-        raise UsageError(
-            "The recommendation is from a histogram of holds, which it does not keep: give --hold-histogram."
-        )
-    if scv is None or answer.hold_law == "exponential" or scv.value == 1.0:
-        return Hold(mean_s)
-    return Hold(mean_s, scv.value, "h2" if answer.hold_law == "two-class mixture" else None)
-
-
-def _load(inputs: dict[str, Quantity], deployment: Deployment, hold: Hold) -> Open | Closed:
-    """The rate of one pool of the busiest process; threads are a finite source."""
-    if "rate_per_s" not in inputs:
-        raise UsageError("The recommendation has no rate of checkouts.")
-    processes = deployment.instances * deployment.processes * deployment.pools
-    per_pool = inputs["rate_per_s"].value / processes * deployment.skew
-    if deployment.threads is None:
-        return Open(per_pool)
-    sources = deployment.threads * deployment.checkouts_per_request
-    think_s = sources / per_pool - hold.mean_s
-    if think_s <= 0.0:
-        raise WorkloadError("The threads of one process cannot make so many checkouts, whatever its pool.")
-    return Closed(sources, think_s)

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from tests.cli.program import Program
-from tests.servers import PASSWORD, PostgresServer, started_postgres
+from tests.servers import PASSWORD, PostgresServer, started_pgbouncer, started_postgres
 
 LOAD: Final = ("--pool-size", "3", "--rate", "100", "--hold", "20ms")
 SECONDS: Final = ("--duration", "2s")
@@ -90,6 +90,20 @@ def test_what_cannot_be_run_is_one_sentence_and_runs_nothing(
     assert done.code == 2
     assert words in done.sentence
     assert done.out == ""
+
+
+def test_a_pgbouncer_is_run_where_one_answers_with_a_pool_of_that_size(
+    postgres15: PostgresServer, poolsize: Program
+) -> None:
+    load = ("--pool", "pgbouncer", "--threads", "8", "--think", "60ms", "--hold", "20ms", *SECONDS, "--yes", "--json")
+    with started_pgbouncer(postgres15, default_pool_size=3, stats_users="scram") as pooler:
+        through = pooler.dsn("scram")
+        other = poolsize("verify", "--on", through, *load, "--pool-size", "5")
+        found = poolsize("verify", "--on", through, *load, "--pool-size", "3")
+    assert other.sentence.startswith("This PgBouncer has 3 connections for this user and database, not 5")
+    assert found.document["rows"][-1]["measured"] == 3, found.err
+    direct = poolsize("verify", "--on", dsn(postgres15), *load, "--pool-size", "3")
+    assert direct.sentence.startswith("No PgBouncer answers at this DSN")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="these signals are POSIX's")
