@@ -12,6 +12,7 @@ from poolsize.simulate import simulate
 from poolsize.simulate.pools.pgbouncer import JANITOR_S
 from tests.real_pools.agreement import (
     EVENT_RUNS,
+    assert_in_the_same_order,
     assert_is_as_predicted,
     assert_is_repeated,
     assert_may_be,
@@ -31,6 +32,7 @@ def test_clients_wait_as_solved_and_as_simulated(postgres15: PostgresServer) -> 
     assert_is_as_predicted(one, *FIGURES, with_tail=True)
     measured = pooled.seen.measured
     assert_is_repeated(measured, lambda trace: simulate(trace, Hold(1.0), CAPACITY, **PATIENT.settings))
+    assert_in_the_same_order(measured, simulate(measured.trace, Hold(1.0), CAPACITY, **PATIENT.settings))
     assert pooled.transactions == len(measured.asked_s)
     assert_may_be("mean_wait_s", pooled.waited_s / pooled.transactions, one)
 

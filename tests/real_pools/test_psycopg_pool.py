@@ -9,7 +9,13 @@ import pytest
 
 from poolsize.queueing import Hold
 from poolsize.simulate import Simulated, Trace, simulate
-from tests.real_pools.agreement import EVENT_RUNS, assert_is_as_predicted, assert_is_repeated, trial
+from tests.real_pools.agreement import (
+    EVENT_RUNS,
+    assert_in_the_same_order,
+    assert_is_as_predicted,
+    assert_is_repeated,
+    trial,
+)
 from tests.real_pools.psycopg_threads import (
     CAPACITY,
     LEAST,
@@ -35,6 +41,7 @@ def test_a_fixed_pool_is_the_chain(postgres15: PostgresServer, timeout_s: float)
     assert_is_as_predicted(one, *FIGURES, with_tail=timeout_s == PATIENT_S)
     if timeout_s == PATIENT_S:  # one request that the machine lets oversleep its timeout changes all that follow
         assert_is_repeated(seen.measured, lambda trace: simulate(trace, Hold(1.0), CAPACITY, **settings))
+        assert_in_the_same_order(seen.measured, simulate(seen.measured.trace, Hold(1.0), CAPACITY, **settings))
     assert stats["requests_num"] == len(seen.measured.asked_s)
     queued = stats["requests_queued"] / stats["requests_num"]
     assert queued == pytest.approx(seen.measured.figure("wait_probability", CAPACITY), abs=0.02)
