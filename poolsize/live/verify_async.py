@@ -67,6 +67,6 @@ class Tasks:
             done_s = await client.give_back()
             self._log.append(Visit(due_s, asked_s, got_s, done_s, connection))
         except Exception as error:
-            self._log.errors += 1
+            self._log.failed(error)
             self._on_error(error)
             await client.recover()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from poolsize.datatypes import CLIENT_LAYER, DatabaseFacts, with_layers
@@ -10,7 +12,7 @@ from poolsize.live.budget import HEARTBEAT, Plan, check_open_files, connections_
 from poolsize.live.verify_plan import VerifyPlan
 from poolsize.units import duration, plural
 
-_COUNTING = 1
+_COUNTING: Final = 1
 """The connection that counts the others on the server."""
 
 

@@ -76,8 +76,9 @@ def driven(
         _watched(run, sessions, guard, plan, on_progress)
     run.join()
     sessions.join()
-    if run.failure is not None and guard.stopped is None:
-        raise _explained(run.failure, target) if isinstance(run.failure, Exception) else run.failure
+    failure = run.failure or (None if run.log.visits else run.log.last_error)  # not one request came through
+    if failure is not None and guard.stopped is None:
+        raise _explained(failure, target) if isinstance(failure, Exception) else failure
     return _driven(plan, target, run, sessions, ceiling, guard.stopped)
 
 

@@ -1,4 +1,4 @@
-"""How fine the client of a run can see."""
+"""How fine the client of a run can see, and what it cannot do by itself."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from poolsize.live.pools.pool import clock
 from poolsize.live.verify_visits import Floats, Requests
 
 _READINGS: Final = 1000
+"""A millisecond's worth."""
 OVERLOADED: Final = 0.25
 """Of the mean hold: where requests ask, or go on, later than that on average, the client makes a queue of its own,
 which no pool is to blame for."""
-_SEEN_TWICE: Final = 2.0
+_STEPS: Final = 2.0
+"""A time is read from the clock twice, and each reading is off by up to a step."""
 
 
 def senses_of(seen: Requests, ceiling: ClientCeiling) -> Senses:
@@ -32,7 +34,7 @@ def senses_of(seen: Requests, ceiling: ClientCeiling) -> Senses:
         delay_p99_s=_at(delay, 0.99),
         handover_p50_s=_at(handover, 0.5),
         handover_p99_s=_at(handover, 0.99),
-        sees_from_s=max(_SEEN_TWICE * clock_s, float(handover.mean())),
+        sees_from_s=max(_STEPS * clock_s, float(handover.mean())),
         ceiling_per_s=ceiling.operations_per_s,
         is_overloaded=added_s > OVERLOADED * hold_s or is_beyond(seen.rate_per_s, ceiling),
     )

@@ -126,5 +126,5 @@ class Threads:
 
     def _failed(self, error: Exception) -> None:
         with self._lock:
-            self._log.errors += 1
+            self._log.failed(error)
         self._on_error(error)

@@ -37,12 +37,17 @@ class Log:
     visits: list[Visit] = field(default_factory=list)
     errors: int = 0
     """Requests whose work failed."""
+    last_error: Exception | None = None
     done: Callable[[], None] = lambda: None
     """Told of each that did not."""
 
     def append(self, visit: Visit) -> None:
         self.visits.append(visit)
         self.done()
+
+    def failed(self, error: Exception) -> None:
+        self.errors += 1
+        self.last_error = error
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import pytest
 
 from poolsize.datatypes import Trace, Verification
 from poolsize.dsn import parse
-from poolsize.errors import UnreachableError, UsageError, WorkloadError
+from poolsize.errors import DatabaseError, UnreachableError, UsageError, WorkloadError
 from poolsize.live.pools import POOLS
 from poolsize.live.verify import verify
 from poolsize.live.verify_plan import VerifyPlan
@@ -133,6 +133,13 @@ def test_a_statement_that_writes_is_refused_and_ends_the_run(postgres15: Postgre
     assert "read-only" in found.stopped.reason
     assert found.rows == ()
     assert postgres15.run("SELECT to_regclass('never')", database="app") == [(None,)]
+
+
+def test_a_statement_that_never_works_is_an_error_however_few_tried_it(postgres15: PostgresServer) -> None:
+    asked = plan(statement="SELECT nothing FROM nowhere", load=Open(4.0))
+    with pytest.raises(DatabaseError, match="nowhere"):
+        verify(parse(postgres15.dsn("trust")), asked)
+    assert_no_session_is_left(postgres15)
 
 
 def test_a_server_that_dies_ends_the_run_with_the_figures_so_far() -> None:
