@@ -122,7 +122,7 @@ def test_overflow_connections_are_opened_and_counted(postgres15: PostgresServer)
 def test_a_trace_is_replayed_request_by_request(postgres15: PostgresServer) -> None:
     times = tuple(number * 0.01 for number in range(150))
     found = verify(parse(postgres15.dsn("trust")), plan(load=Trace(times, (0.005,) * 150)))
-    assert found.requests == 150 - 20  # the warm-up takes a fifth of a second
+    assert 130 <= found.requests < 140  # the warm-up takes a fifth of a second
     assert found.measured_inputs["rate_per_s"].value == pytest.approx(100.0, rel=0.1)
 
 
