@@ -2,7 +2,7 @@
 
 planned = plan_curve(parse(dsn), CurveOptions())
 print(planned.plan.sentence)
-curve = planned.run()
+found = planned.run()
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class PlannedCurve:
 
     def _document(self, sweep: Sweep, guard: Guard, begun: str) -> Curve:
         database = self.facts.database
-        curve = Curve(
+        found = Curve(
             poolsize_version=__version__,
             measured_at=begun,
             target=self.dsn.masked,
@@ -122,7 +122,7 @@ class PlannedCurve:
             stopped=guard.stopped,
             error=error_of(guard.stopped),
         )
-        return replace(curve, findings=(*sweep.findings, *findings_of(curve)))
+        return replace(found, findings=(*sweep.findings, *findings_of(found)))
 
 
 def plan_curve(dsn: Dsn, options: CurveOptions | None = None, *, on_progress: Progress | None = None) -> PlannedCurve:
@@ -138,6 +138,17 @@ def plan_curve(dsn: Dsn, options: CurveOptions | None = None, *, on_progress: Pr
     warning = "Writes are allowed." if options.allow_writes else "Read-only."
     place = facts.database.place if facts.database else dsn.masked
     return PlannedCurve(dsn, options, facts, levels, Plan(what, place, connections, _seconds(options, levels), warning))
+
+
+def curve(
+    dsn: Dsn,
+    options: CurveOptions | None = None,
+    *,
+    on_progress: Progress | None = None,
+    interrupts: tuple[type[BaseException], ...] = (KeyboardInterrupt,),
+) -> Curve:
+    """Plan and run in one: whoever calls has asked whether it may. Raises what both of them raise."""
+    return plan_curve(dsn, options, on_progress=on_progress).run(on_progress=on_progress, interrupts=interrupts)
 
 
 def _check(dsn: Dsn, options: CurveOptions) -> None:

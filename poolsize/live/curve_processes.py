@@ -25,7 +25,7 @@ _LOAD_SHARE: Final = 0.5
 _WAITING_PER_PROCESSOR: Final = 2
 """A database whose processors are known gets little faster beyond twice as many connections."""
 _ANSWER_S: Final = 30.0
-"""What a process may need to start and to open its connections, beyond the run itself."""
+"""What a process may need to start and to open its connections, beyond the statement that it is in."""
 
 
 def processes_for(most: int, alone_s: float, ceiling: ClientCeiling, database: Database | None) -> int:
@@ -58,7 +58,7 @@ class ProcessCrew:
         context = multiprocessing.get_context("spawn")  # a fork copies the locks of threads that it does not copy
         self._pipes: list[Connection[Any, Any]] = []
         self._processes: list[multiprocessing.process.BaseProcess] = []
-        self._busy = 0
+        self._answer_s = _ANSWER_S + max(order.reach.statement_timeout_s for order in orders)
         try:
             for order in orders:
                 ours, theirs = context.Pipe()
@@ -80,7 +80,6 @@ class ProcessCrew:
                 raise answer
 
     def begin(self, connections: int, window: Window) -> None:
-        self._busy = len(self._pipes)
         for pipe, share in zip(self._pipes, self._shares(connections), strict=True):
             pipe.send(("run", share, window))
 
@@ -113,7 +112,7 @@ class ProcessCrew:
 
     def _answer(self, pipe: Connection[Any, Any]) -> Any:
         try:
-            if pipe.poll(_ANSWER_S):
+            if pipe.poll(self._answer_s):
                 return pipe.recv()
         except (EOFError, OSError):
             pass

@@ -20,8 +20,6 @@ _LOST: Final = frozenset({2006, 2013, 2014, 4031, 1927, 1053, 0})
 """Gone away, lost, out of step, idle too long, killed, shutting down; 0 is PyMySQL's for a closed connection."""
 _READS_ONLY: Final = "SET SESSION TRANSACTION READ ONLY"
 """Said before each statement, since the one before it may have said otherwise."""
-_REFUSED_WRITE: Final = 1792
-"""ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION"""
 
 
 class MysqlTarget:
@@ -33,6 +31,12 @@ class MysqlTarget:
         self.reach = reach
         options = ProbeOptions(connect_timeout_s=reach.connect_timeout_s, statement_timeout_s=reach.statement_timeout_s)
         self._connector = Connector(dsn, options)
+        bounded = f"a statement of load is given {reach.statement_timeout_s:g} s"
+        self._advice: dict[int | None, str] = {
+            1792: "load is read-only unless --allow-writes is given",  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+            1969: bounded,  # ER_STATEMENT_TIMEOUT of MariaDB
+            3024: bounded,  # ER_QUERY_TIMEOUT of MySQL
+        }
 
     def connect(self) -> TimedConnection:
         connection = self._connector.open()
@@ -87,9 +91,8 @@ class MysqlTarget:
             words = str(error.args[1]) if len(error.args) > 1 and error.args[1] else "without a word"
             return UnreachableError(self.dsn.mask(f"{where} ended the session: {words.rstrip('.')}."))
         found = self._connector.explain(error)
-        if code == _REFUSED_WRITE:
-            return type(found)(f"{found.message.rstrip('.')}; load is read-only unless --allow-writes is given.")
-        return found
+        advice = self._advice.get(code)
+        return type(found)(f"{found.message.rstrip('.')}; {advice}.") if advice else found
 
 
 def _ask(connection: TimedConnection, statement: str, parameters: Sequence[Any] = ()) -> None:

@@ -40,6 +40,10 @@ class PostgresTarget:
         mode = "" if reach.allow_writes else " READ ONLY"
         bound = f"; SET LOCAL statement_timeout = {milliseconds}" if reach.is_pooled else ""
         self._begin = f"BEGIN{mode}{bound}".encode()
+        self._advice = {
+            "25006": "; load is read-only unless --allow-writes is given",
+            "57014": f"; a statement of load is given {reach.statement_timeout_s:g} s",
+        }
         characteristics = "" if reach.allow_writes else "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; "
         self._prepare = f"{characteristics}SET statement_timeout = {milliseconds}".encode()
 
@@ -123,7 +127,7 @@ class PostgresTarget:
 
     def _refusal(self, words: str, code: str) -> DatabaseError:
         kind = kind_by_words([Answer(code, words)]) or DatabaseError
-        advice = "; load is read-only unless --allow-writes is given" if code == "25006" else ""
+        advice = self._advice.get(code, "")
         shown = f" ({code})" if code else ""
         host = self._connector.conninfo.hosts[0]
         return kind(self._connector.mask(f"The server at {host} refuses: {words.rstrip('.')}{shown}{advice}."))

@@ -92,6 +92,14 @@ def test_it_measures_mariadb(mariadb: MariaDbServer, poolsize: Program) -> None:
     assert done.document["database"]["dialect"] == "mariadb"
 
 
+def test_a_wrong_password_is_told_without_it(postgres15: PostgresServer, poolsize: Program) -> None:
+    done = poolsize("curve", postgres15.dsn("scram", password=PASSWORD + "!"), "--yes", "--json", "--debug")
+    assert done.code == 1
+    assert done.document["error"]["code"] == "authentication"
+    assert "s3cr" not in done.out + done.err
+    assert not poolsize.history.exists()
+
+
 def test_without_a_yes_nothing_is_asked_of_the_server(postgres15: PostgresServer, dsn: str, poolsize: Program) -> None:
     before = postgres15.log.read_text(errors="replace").count(f"user={ROLE}")
     done = poolsize("curve", dsn, "--json")

@@ -11,7 +11,7 @@ import pytest
 
 from poolsize.dsn import Dsn, parse
 from poolsize.errors import DatabaseError, TooManyConnectionsError, UsageError
-from poolsize.live.curve import CurveOptions, PlannedCurve, plan_curve
+from poolsize.live.curve import CurveOptions, PlannedCurve, curve, plan_curve
 from tests.servers import PASSWORD, PgBouncerServer, PostgresServer, started_postgres
 
 SLEEP = {"postgresql": "SELECT pg_sleep(0.01)", "mysql": "SELECT SLEEP(0.01)"}
@@ -35,11 +35,11 @@ def test_sleeps_do_not_slow_each_other_down(plan: Plan) -> None:
     dialect = plan(QUICK).dsn.dialect
     planned = plan(with_statement(SLEEP[dialect], run_s=0.4, at_most=9))
     assert planned.levels == (1, 2, 3, 4, 6, 8)
-    curve = planned.run()
-    assert curve.stopped is None
-    assert curve.error is None
-    assert [point.concurrency for point in curve.points] == [1, 2, 3, 4, 6, 8]
-    for point in curve.points:
+    found = planned.run()
+    assert found.stopped is None
+    assert found.error is None
+    assert [point.concurrency for point in found.points] == [1, 2, 3, 4, 6, 8]
+    for point in found.points:
         # An operation takes the sleep and up to as much again on a busy machine.
         assert point.concurrency / 0.025 < point.throughput_per_s < point.concurrency / 0.01
         assert point.active == pytest.approx(point.concurrency, rel=0.2)
@@ -48,26 +48,26 @@ def test_sleeps_do_not_slow_each_other_down(plan: Plan) -> None:
         assert not point.beyond_client
         assert 0.0 < point.client_share < 1.0
         assert len(point.runs_per_s) == 1
-    assert curve.usl is not None
-    assert curve.ceiling is not None
-    assert curve.processes == 1
-    assert curve.run_s == 0.4
-    assert not curve.is_built_in
-    assert PASSWORD not in repr(curve)
+    assert found.usl is not None
+    assert found.ceiling is not None
+    assert found.processes == 1
+    assert found.run_s == 0.4
+    assert not found.is_built_in
+    assert PASSWORD not in repr(found)
 
 
 def test_the_built_in_statement_says_what_it_is(plan: Plan) -> None:
     seen: list[int] = []
-    curve = plan(QUICK).run(on_points=lambda points: seen.append(len(points)))
+    found = plan(QUICK).run(on_points=lambda points: seen.append(len(points)))
     assert seen == [1, 2, 3, 4]
-    assert curve.is_built_in
-    assert "curve of the server's processors" in curve.findings[0].message
-    assert [point.errors for point in curve.points] == [0, 0, 0, 0]
+    assert found.is_built_in
+    assert "curve of the server's processors" in found.findings[0].message
+    assert [point.errors for point in found.points] == [0, 0, 0, 0]
 
 
-def test_every_level_is_measured_in_every_round(plan: Plan) -> None:
-    curve = plan(CurveOptions(run_s=0.05, rounds=3, at_most=4)).run()
-    assert [len(point.runs_per_s) for point in curve.points] == [3, 3, 3]
+def test_every_level_is_measured_in_every_round(dsn: Dsn) -> None:
+    found = curve(dsn, CurveOptions(run_s=0.05, rounds=3, at_most=4))
+    assert [len(point.runs_per_s) for point in found.points] == [3, 3, 3]
 
 
 def test_a_write_is_refused_before_anything_is_run(plan: Plan) -> None:
@@ -84,11 +84,11 @@ def test_several_statements_with_parameters_are_run_by_several_processes(plan: P
     planned = plan(
         with_statement("SELECT :n + 1", "SELECT 1", weights=(3.0, 1.0), ranges={"n": (1, 5)}, processes=2, run_s=0.3)
     )
-    curve = planned.run()
-    assert curve.processes == 2
-    assert [point.concurrency for point in curve.points] == [1, 2, 3, 4]
-    assert all(point.throughput_per_s > 10 and not point.errors for point in curve.points)
-    assert all(point.active == pytest.approx(point.concurrency, rel=0.3) for point in curve.points)
+    found = planned.run()
+    assert found.processes == 2
+    assert [point.concurrency for point in found.points] == [1, 2, 3, 4]
+    assert all(point.throughput_per_s > 10 and not point.errors for point in found.points)
+    assert all(point.active == pytest.approx(point.concurrency, rel=0.3) for point in found.points)
 
 
 def test_load_is_planned_within_a_quarter_of_the_free_slots(postgres15: PostgresServer) -> None:
@@ -110,10 +110,10 @@ def test_slots_that_are_taken_meanwhile_end_the_sweep_with_a_finding(postgres15:
     with limited_role(postgres15, 5) as dsn:
         planned = plan_curve(parse(dsn), QUICK)
         postgres15.run("ALTER ROLE few_for_curve CONNECTION LIMIT 3")
-        curve = planned.run()
-    assert [point.concurrency for point in curve.points] == [1, 2]
-    assert "PS424" in [finding.code for finding in curve.findings]
-    assert curve.stopped is None
+        found = planned.run()
+    assert [point.concurrency for point in found.points] == [1, 2]
+    assert "PS424" in [finding.code for finding in found.findings]
+    assert found.stopped is None
 
 
 @contextmanager
@@ -137,11 +137,11 @@ def wait_until_gone(server: PostgresServer, role: str) -> None:
 
 def test_behind_a_pooler_the_curve_is_that_of_both(pgbouncer: PgBouncerServer) -> None:
     planned = plan_curve(parse(pgbouncer.dsn()), CurveOptions(run_s=0.1, rounds=1, at_most=3))
-    curve = planned.run()
-    assert [point.concurrency for point in curve.points] == [1, 2]
-    assert all(point.errors == 0 for point in curve.points)
-    assert curve.database is not None
-    assert curve.database.pooler is not None
+    found = planned.run()
+    assert [point.concurrency for point in found.points] == [1, 2]
+    assert all(point.errors == 0 for point in found.points)
+    assert found.database is not None
+    assert found.database.pooler is not None
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -158,13 +158,13 @@ def test_a_server_that_is_killed_ends_it_with_the_results_so_far(processes: int)
                 killed.append(time.monotonic())
                 threading.Timer(0.1, server.kill).start()
 
-        curve = planned.run(on_points=kill_after_two)
+        found = planned.run(on_points=kill_after_two)
         assert time.monotonic() - killed[0] < 8.0
-    assert curve.stopped is not None
-    assert curve.stopped.kind == "lost"
-    assert curve.error is not None
-    assert (curve.error.code, curve.error.message) == ("unreachable", curve.stopped.reason)
-    assert [point.concurrency for point in curve.points][:2] == [1, 2]
+    assert found.stopped is not None
+    assert found.stopped.kind == "lost"
+    assert found.error is not None
+    assert (found.error.code, found.error.message) == ("unreachable", found.stopped.reason)
+    assert [point.concurrency for point in found.points][:2] == [1, 2]
 
 
 def test_ctrl_c_ends_it_with_the_results_so_far_and_no_session(postgres15: PostgresServer) -> None:
@@ -175,26 +175,26 @@ def test_ctrl_c_ends_it_with_the_results_so_far_and_no_session(postgres15: Postg
             if len(points) == 3:  # type: ignore[arg-type]  # a tuple of points
                 raise KeyboardInterrupt
 
-        curve = planned.run(on_points=interrupt)
+        found = planned.run(on_points=interrupt)
         wait_until_gone(postgres15, "few_for_curve")
-    assert curve.stopped is not None
-    assert curve.stopped.kind == "interrupted"
-    assert curve.error is None
-    assert [point.concurrency for point in curve.points] == [1, 2, 3]
-    assert curve.usl is not None
+    assert found.stopped is not None
+    assert found.stopped.kind == "interrupted"
+    assert found.error is None
+    assert [point.concurrency for point in found.points] == [1, 2, 3]
+    assert found.usl is not None
 
 
 def test_statements_that_fail_under_load_end_it(postgres15: PostgresServer) -> None:
     """Two sessions at once cannot have the one lock without waiting for it."""
     statement = "SELECT 1 / (CASE WHEN pg_try_advisory_xact_lock(77) THEN 1 ELSE 0 END), pg_sleep(0.02)"
     options = CurveOptions(run_s=0.6, rounds=20, at_most=5, statements=(statement,))
-    curve = plan_curve(parse(postgres15.dsn("scram", password=PASSWORD)), options).run()
-    assert curve.stopped is not None
-    assert curve.stopped.kind == "errors"
-    assert "division by zero" in curve.stopped.reason
-    assert curve.error is not None
-    assert curve.error.code == "database"
-    assert curve.points[0].errors == 0
+    found = plan_curve(parse(postgres15.dsn("scram", password=PASSWORD)), options).run()
+    assert found.stopped is not None
+    assert found.stopped.kind == "errors"
+    assert "division by zero" in found.stopped.reason
+    assert found.error is not None
+    assert found.error.code == "database"
+    assert found.points[0].errors == 0
 
 
 @pytest.mark.parametrize(

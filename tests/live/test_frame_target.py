@@ -93,7 +93,7 @@ def test_a_statement_ends_at_its_bound(make: Make) -> None:
     connection = target.connect()
     try:
         start = time.monotonic()
-        with pytest.raises(DatabaseError, match=r"timeout|max_statement_time") as caught:
+        with pytest.raises(DatabaseError, match=r"is given 0\.3 s") as caught:
             target.run(connection, SLEEP[target.dsn.dialect].format(5))
         assert not isinstance(caught.value, UnreachableError)
         assert time.monotonic() - start < 2.0
@@ -162,7 +162,7 @@ def test_behind_a_pooler_nothing_stays_with_the_server_connection(pgbouncer: PgB
     write_refused(target, "CREATE TABLE written_by_load (id int)")
     connection = target.connect()
     try:
-        with pytest.raises(DatabaseError, match="timeout"):
+        with pytest.raises(DatabaseError, match=r"is given 0\.3 s"):
             target.run(connection, "SELECT pg_sleep(5)")
         shown = [connection.execute(f"SHOW {name}").fetchone()[0] for name in
                  ("statement_timeout", "default_transaction_read_only")]  # fmt: skip
