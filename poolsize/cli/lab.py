@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from poolsize._version import __version__
 from poolsize.choices import not_one_of
-from poolsize.cli.asking import ask_to_run
+from poolsize.cli.asking import ask_to_run, check_askable
 from poolsize.cli.masking import read_dsn, remember
 from poolsize.cli.options import MOST, Json, count, flag, text, time
 from poolsize.cli.output import emit, note, progress
@@ -83,11 +83,13 @@ def lab(
     options = LabOptions(
         requests=requests, pool=pool, request_time_s=request_time, hold_s=hold, at_most=at_most, seed=seed
     )
+    options.check()
     if dsn is None:
         options = replace(options, at_most=MOST)  # of a server that is nobody else's
         with own_server() as (own, tell):
             found = _run(own, options, lesson, ask(own, LOOK, None), tell)
     else:
+        check_askable(yes=yes)
         named = read_dsn(dsn)
         facts = ask(named, LOOK, None)
         plan = plan_of(options, facts) if lesson is None else lesson_plan(lesson, facts, at_most)

@@ -45,6 +45,7 @@ def client_late_s(crowd: Crowd) -> float:
         failures=(),
         failed=lambda _error: None,
         stop=threading.Event(),
+        interrupted=lambda _error: None,
         abort=lambda: None,
     )
     run.to_its_end(lambda: None)

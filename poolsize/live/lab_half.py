@@ -71,6 +71,7 @@ class Half:
             failures=(PoolsizeError, PoolTimeoutError),
             failed=self._failed,
             stop=self._bench.guard.stop,
+            interrupted=self._bench.guard.interrupted,
             abort=self._connections.abort,
         )
         meter = ServerMeter(self._bench.processes, _LOOK * self._crowd.request_time_s)

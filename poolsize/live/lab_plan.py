@@ -34,6 +34,12 @@ class LabOptions(Value, frozen=True):
     def crowd(self) -> Crowd:
         return Crowd(requests=self.requests, request_time_s=self.request_time_s, hold_s=self.hold_s, seed=self.seed)
 
+    def check(self) -> None:
+        """Raises UsageError for options that contradict each other, whatever the database."""
+        if not 0.0 < self.hold_s <= self.request_time_s:
+            life, hold = duration(self.request_time_s), duration(self.hold_s)
+            raise UsageError(f"A request of {life} cannot spend {hold} of it in the database.")
+
     def inputs(self, pool: int) -> dict[str, Quantity]:
         """What is not a default counts as stated."""
         values = {"requests": self.requests, "request_time_s": self.request_time_s, "hold_s": self.hold_s}
@@ -48,11 +54,7 @@ class LabOptions(Value, frozen=True):
 def pool_for(options: LabOptions, facts: DatabaseFacts) -> int:
     """The pool's size. Raises UsageError for options that contradict each other or the database, and
     TooManyConnectionsError where the database has no room for any."""
-    if not 0.0 < options.hold_s <= options.request_time_s:
-        raise UsageError(
-            f"A request of {duration(options.request_time_s)} cannot spend {duration(options.hold_s)} of it in the "
-            "database."
-        )
+    options.check()
     is_sqlite = facts.database is not None and facts.database.dialect == "sqlite"
     wanted = POOL if options.pool is None else options.pool
     if options.at_most is not None and options.at_most < options.requests + HEARTBEAT and not is_sqlite:

@@ -54,7 +54,8 @@ class Way(Protocol):
 
 class Run:
     """One crowd on one way. `work` keeps a connection busy for the crowd's hold; `failures` are the exceptions that are
-    results, told by `failed`; `stop` ends it early, and `abort` makes whoever still waits for the server go on."""
+    results, told by `failed`; `stop` ends it early, `interrupted` is told of what else does, and `abort` makes whoever
+    still waits for the server go on."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Run:
         failures: tuple[type[Exception], ...],
         failed: Callable[[Exception], None],
         stop: threading.Event,
+        interrupted: Callable[[BaseException], None],
         abort: Callable[[], None],
     ) -> None:
         self._crowd = crowd
@@ -75,6 +77,7 @@ class Run:
         self._failures = failures
         self._failed = failed
         self._stop = stop
+        self._interrupted = interrupted
         self._abort = abort
         self._begun = threading.Event()
 
@@ -89,6 +92,9 @@ class Run:
                 self._begun.set()
                 while wait(under_way, TOLD_S).not_done and not self._stop.is_set():
                     tell()
+            except BaseException as error:
+                self._interrupted(error)
+                raise
             finally:
                 self._let_go(under_way)
         for one in under_way:

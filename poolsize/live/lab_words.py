@@ -44,7 +44,7 @@ def _without(crowd: Crowd, run: LabRun) -> str:
     how = f"Without a pool each request opened a connection at its first query and {kept} on average {work}:"
     if run.errors:
         room = plural(run.peak_connections, "connection")
-        return f"{how} there was room for {room}, and {run.errors} of {run.requests} requests failed."
+        return f"{how} there was room for {room} at once, and {run.errors} of {run.requests} requests failed."
     return f"{how} the server had to hold {plural(run.peak_connections, 'connection')} at once."
 
 

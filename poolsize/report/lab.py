@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -16,8 +18,9 @@ from poolsize.units import duration, plural, rate, size
 _STEPS: Final = "▁▂▃▄▅▆▇█"
 _LABEL: Final = 17
 """Width of what stands before a picture's line, so that it fits in 80 columns."""
-_MANY_ERRORS: Final = 3
-"""Kinds of errors that are quoted."""
+_QUOTED: Final = 3
+"""Kinds of errors."""
+_CODE: Final = re.compile(r" \(\w+\)$")
 
 Runs = list[tuple[str, LabRun]]
 
@@ -95,8 +98,14 @@ def _figures(runs: Runs) -> Table:
     return table
 
 
-def _time(seconds: float | None) -> str:
-    return "" if seconds is None else duration(seconds)
+def _times(*seconds: float | None) -> str:
+    return "  ".join("" if one is None else duration(one) for one in seconds).strip()
+
+
+def _spent(run: LabRun) -> str:
+    cpu = "" if run.server_cpu_s is None else duration(run.server_cpu_s)
+    memory = "" if run.server_memory_bytes is None else size(run.server_memory_bytes)
+    return f"{cpu}  {memory}".strip()
 
 
 _ROWS: Final[tuple[tuple[str, Callable[[LabRun], str]], ...]] = (
@@ -104,14 +113,10 @@ _ROWS: Final[tuple[tuple[str, Callable[[LabRun], str]], ...]] = (
     ("failed", lambda run: str(run.errors or "")),
     ("unfinished", lambda run: str(run.unfinished or "")),
     ("served per second", lambda run: rate(run.requests_per_s)),
-    ("response p50", lambda run: _time(run.p50_s)),
-    ("         p95", lambda run: _time(run.p95_s)),
-    ("         p99", lambda run: _time(run.p99_s)),
-    ("wait for one p99", lambda run: _time(run.wait_p99_s)),
+    ("response p50, p95, p99", lambda run: _times(run.p50_s, run.p95_s, run.p99_s)),
     ("connections opened", lambda run: str(run.connections_opened)),
     ("most at once", lambda run: str(run.peak_connections)),
-    ("server's CPU", lambda run: _time(run.server_cpu_s)),
-    ("server's memory", lambda run: "" if run.server_memory_bytes is None else size(run.server_memory_bytes)),
+    ("server's CPU, memory", _spent),
 )
 
 
@@ -131,9 +136,13 @@ def _step(share: float) -> str:
 
 
 def _errors(runs: Runs) -> Iterator[Text]:
+    """Without the advice in them: a server may word one refusal in several ways, by when it comes to it."""
+    kinds: Counter[str] = Counter()
     for _, run in runs:
-        for sentence, count in list(run.error_kinds.items())[:_MANY_ERRORS]:
-            yield Text(f"{count} × {sentence.partition(';')[0].rstrip('.')}", style="red")
+        for sentence, count in run.error_kinds.items():
+            kinds[_CODE.sub("", sentence.partition(";")[0].rstrip("."))] += count
+    for words, count in kinds.most_common(_QUOTED):
+        yield Text(f"{count} × {words}", style="red")
 
 
 def _ending(document: Lab, seen: str) -> Iterator[Text]:

@@ -9,7 +9,7 @@ from poolsize.live.lessons.lesson import Entry
 _HERE: Final = "poolsize.live.lessons"
 _ENTRIES: Final = (
     Entry("setup-cost", "What a connection costs, and what keeping it saves.", f"{_HERE}.setup_cost", 1, 1, 6.0),
-    Entry("sizing", "What a too small and a too large pool do.", f"{_HERE}.sizing", 32, 8, 16.0),
+    Entry("sizing", "What a too small and a too large pool do.", f"{_HERE}.sizing", 32, 8, 12.0),
     Entry("overflow", "What max_overflow really does under bursts.", f"{_HERE}.overflow", 10, 10, 8.0),
     Entry("timeout", "What a pool's timeout looks like, and what it changes.", f"{_HERE}.timeout", 2, 2, 8.0),
     Entry("exhaustion", "What happens at the server's limit.", f"{_HERE}.exhaustion", 0, 1, 5.0, fills_server=True),

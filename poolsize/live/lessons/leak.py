@@ -28,10 +28,24 @@ _LOOK: Final = MappingProxyType(
         "postgresql": "SELECT pid, state, extract(epoch FROM clock_timestamp() - state_change) FROM pg_stat_activity"
         " WHERE application_name = 'poolsize'",
         "mysql": "SELECT id, command, time FROM information_schema.processlist",
-        "mariadb": "SELECT id, command, time_ms / 1000.0 FROM information_schema.processlist",
+        "mariadb": "SELECT id, command, time FROM information_schema.processlist",
     }
 )
 """By dialect: sessions, what each does, and for how many seconds it has. A role sees its own."""
+_TELLS_OF_MYSQL: Final = (
+    "The server shows that they sleep, as those of a sound pool do when it is idle; but these get older while requests "
+    "fail, and once they have read a table their transactions stand in information_schema.innodb_trx, for who has "
+    "PROCESS. A pool that is only too small has busy sessions."
+)
+_TELLS: Final = MappingProxyType(
+    {
+        "postgresql": "The server shows that they are idle in transaction, and older each time one looks; a pool that "
+        "is only too small has busy sessions. idle_in_transaction_session_timeout ends them.",
+        "mysql": _TELLS_OF_MYSQL,
+        "mariadb": _TELLS_OF_MYSQL,
+    }
+)
+"""By dialect: how one knows it from outside."""
 
 
 class Forgotten(NamedTuple):
@@ -66,7 +80,7 @@ def teach(stage: Stage) -> Lesson | None:
             stage.tell(f"{len(forgotten)} of {POOL} leaked", len(forgotten) / (POOL + 1))
             looks.append(_look(stage, pool, forgotten, outside))
             if len(forgotten) == POOL:
-                return _lesson(looks)
+                return _lesson(looks, stage.target.dsn.dialect)
             forgotten.append(_forget(stage, pool))
             if stage.guard.wait(BETWEEN_S):
                 return None
@@ -103,7 +117,8 @@ def _from_outside(stage: Stage, forgotten: list[Forgotten], outside: Any) -> str
     if not rows:
         return ""
     states = ", ".join(sorted({str(row[1]) for row in rows}))
-    return f"{len(rows)} {states}, for {duration(max(float(row[2]) for row in rows))}"
+    oldest_s = max(float(row[2]) for row in rows)
+    return f"{len(rows)} {states}, for {duration(oldest_s) if oldest_s else 'less than 1 s'}"  # MySQL counts seconds
 
 
 def _rows(connection: Any, statement: str) -> list[Any]:
@@ -115,7 +130,7 @@ def _rows(connection: Any, statement: str) -> list[Any]:
         cursor.close()
 
 
-def _lesson(looks: list[Seen]) -> Lesson:
+def _lesson(looks: list[Seen], dialect: str) -> Lesson:
     last = looks[-1]
     return Lesson(
         name="leak",
@@ -128,10 +143,8 @@ def _lesson(looks: list[Seen]) -> Lesson:
         measured={"leaked": last.leaked, "last_wait_s": last.wait_s},
         seen=f"Until the last connection has leaked nobody notices anything: the next request waited "
         f"{duration(looks[-2].wait_s)}. Then all of them wait for the timeout and fail, without any load and for ever: "
-        f'"{last.refusal}". From outside: as many sessions as the pool is large, which do nothing, within a '
-        f'transaction ("{last.outside}"), older each time one looks; a pool that is only too small has busy ones. A '
-        "larger pool leaks as well, only later. Give connections back in a with block, and let the server end what is "
-        "idle in a transaction.",
+        f'"{last.refusal}". {_TELLS[dialect]} A larger pool leaks as well, only later: give connections back in a with '
+        "block.",
     )
 
 

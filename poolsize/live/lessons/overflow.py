@@ -84,5 +84,6 @@ def _burst(stage: Stage, pool: PooledConnections, connections: Connections, tall
         failures=(PoolsizeError,),
         failed=failed,
         stop=stage.guard.stop,
+        interrupted=stage.guard.interrupted,
         abort=connections.abort,
     ).to_its_end(lambda: None)

@@ -26,7 +26,7 @@ _COMPUTES: Final = MappingProxyType(
 _SIZES: Final = (1, 2, 4, 8, 16, 32)
 _THREADS: Final = 32
 _THINK_S: Final = 0.01
-_EACH_S: Final = 2.5
+_EACH_S: Final = 1.5
 _AS_FAST: Final = 0.85
 """Of the highest throughput: the smallest pool that reaches it is large enough. Between runs of seconds it varies by
 some percent, on a machine that does other things by ten."""
