@@ -29,14 +29,19 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class Statement:
-    """As its target takes it: the text with the driver's placeholders, and the range of each, in order."""
+    """As its target takes it."""
 
     text: str
+    """With the driver's placeholders."""
     ranges: tuple[Range, ...] = ()
+    """One for each name."""
+    places: tuple[int, ...] = ()
+    """For each placeholder, whose value it gets: a name that stands twice has one value."""
 
     def draw(self, source: random.Random) -> tuple[int, ...]:
         """Its parameters."""
-        return tuple(source.randint(low, high) for low, high in self.ranges)
+        values = [source.randint(low, high) for low, high in self.ranges]
+        return tuple(values[place] for place in self.places)
 
 
 class Mix:
@@ -80,18 +85,20 @@ def _statement(target: Target, text: str, ranges: Mapping[str, Range]) -> Statem
     text = text.strip().rstrip(";").rstrip()
     if not ranges:
         return Statement(text)
-    used: list[Range] = []
+    names: list[str] = []
+    places: list[int] = []
     parts: list[str] = []
     at = 0
     for match in _uses("|".join(ranges)).finditer(text):
-        used.append(ranges[match[1]])
-        parts += [text[at : match.start()], target.placeholder(len(used))]
+        if match[1] not in names:
+            names.append(match[1])
+        places.append(names.index(match[1]))
+        parts += [target.literal(text[at : match.start()]), target.placeholder(len(places))]
         at = match.end()
-    if not used:
+    if not places:
         return Statement(text)
-    parts.append(text[at:])
-    # Every second part is a placeholder.
-    return Statement("".join(part if i % 2 else target.literal(part) for i, part in enumerate(parts)), tuple(used))
+    parts.append(target.literal(text[at:]))
+    return Statement("".join(parts), tuple(ranges[name] for name in names), tuple(places))
 
 
 def _uses(names: str) -> re.Pattern[str]:
