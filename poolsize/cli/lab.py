@@ -17,8 +17,7 @@ from poolsize.cli.options import MOST, Json, count, flag, text, time
 from poolsize.cli.output import emit, note, progress
 from poolsize.cli.reading import reproduced
 from poolsize.cli.signals import Terminated
-from poolsize.datatypes import DatabaseFacts
-from poolsize.datatypes.lab import Lab, LessonLine
+from poolsize.datatypes import DatabaseFacts, Lab, LessonLine
 from poolsize.dsn import Dsn, parse
 from poolsize.embedded import embedded_postgres, programs_folder
 from poolsize.live.lessons import LESSONS

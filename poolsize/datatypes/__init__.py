@@ -21,6 +21,7 @@ from poolsize.datatypes.facts import (
     with_layers,
 )
 from poolsize.datatypes.history import HistoryDocument, HistoryEntry, StoredProbe, StoredRecommendation
+from poolsize.datatypes.lab import Lab, LabMoment, LabRun, Lesson, LessonLine, LessonTable
 from poolsize.datatypes.quantities import ErrorReport, Finding, Origin, Quantity, Severity, Unread, Value
 from poolsize.datatypes.recommendation import (
     Candidate,
@@ -64,7 +65,13 @@ __all__ = [
     "HistoryDocument",
     "HistoryEntry",
     "InputChange",
+    "Lab",
+    "LabMoment",
+    "LabRun",
     "Layer",
+    "Lesson",
+    "LessonLine",
+    "LessonTable",
     "LimitCheck",
     "Limits",
     "Moment",

@@ -9,8 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from poolsize._version import __version__
-from poolsize.datatypes import DatabaseFacts, Unread
-from poolsize.datatypes.lab import Lab
+from poolsize.datatypes import DatabaseFacts, Lab, Unread
 from poolsize.dsn import Dsn
 from poolsize.live.guard import Guard
 from poolsize.live.lab_client import client_late_s

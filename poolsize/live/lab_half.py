@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from poolsize.datatypes.lab import LabRun
+from poolsize.datatypes import LabRun
 from poolsize.errors import PoolsizeError
 from poolsize.live.guard import Guard
 from poolsize.live.lab_connections import Connections

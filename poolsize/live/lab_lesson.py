@@ -8,8 +8,7 @@ from typing import cast
 
 from poolsize._version import __version__
 from poolsize.choices import not_one_of
-from poolsize.datatypes import DatabaseFacts, Unread
-from poolsize.datatypes.lab import Lab
+from poolsize.datatypes import DatabaseFacts, Lab, Unread
 from poolsize.dsn import Dsn
 from poolsize.errors import UsageError
 from poolsize.live.budget import HEARTBEAT, Plan, check_open_files, connections_for_load

@@ -8,7 +8,7 @@ from collections import Counter
 from statistics import fmean
 from typing import Final, NamedTuple
 
-from poolsize.datatypes.lab import LabMoment, LabRun
+from poolsize.datatypes import LabMoment, LabRun
 from poolsize.probe.sampling import percentile
 
 MOMENTS: Final = 56

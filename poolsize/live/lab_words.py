@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from poolsize.datatypes.lab import LabRun
+from poolsize.datatypes import LabRun
 from poolsize.live.lab_requests import Crowd
 from poolsize.units import duration, plural
 

@@ -11,12 +11,12 @@ from poolsize.datatypes import (
     DatabaseFacts,
     ErrorReport,
     HistoryDocument,
+    Lab,
     Recommendation,
     Simulation,
     Value,
     Verification,
 )
-from poolsize.datatypes.lab import Lab
 
 
 class Export(Value, frozen=True):

@@ -11,8 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from poolsize.datatypes import Unread
-from poolsize.datatypes.lab import Lab, LabRun, Lesson
+from poolsize.datatypes import Lab, LabRun, Lesson, Unread
 from poolsize.units import duration, plural, rate, size
 
 _STEPS: Final = "▁▂▃▄▅▆▇█"
@@ -29,7 +28,11 @@ def lab_report(document: Lab) -> RenderableType:
     """The lessons there are, or one of them, or the runs."""
     if document.lessons:
         return _list(document)
-    return Group(*(_of_lesson(document, document.lesson) if document.lesson is not None else _of_runs(document)))
+    if document.lesson is not None:
+        return Group(*_of_lesson(document, document.lesson))
+    if not _runs(document):
+        return Text("It was ended before there was anything to show.")
+    return Group(*_of_runs(document))
 
 
 def _list(document: Lab) -> Table:
@@ -67,19 +70,18 @@ def _of_runs(document: Lab) -> Iterator[RenderableType]:
     )
     free = "" if document.free_connections is None else f", {plural(document.free_connections, 'free connection')}"
     yield Text(f"{document.server}{free}", style="dim")
-    if runs:
-        yield _figures(runs)
-        yield from _pictures(runs)
-        yield from _errors(runs)
+    yield _figures(runs)
+    yield from _pictures(runs)
+    yield from _errors(runs)
     yield Text()
     yield from _ending(document, document.seen)
 
 
 def _runs(document: Lab) -> Runs:
-    pool = int(document.inputs["pool"].value)
+    pool = f"a pool of {document.inputs['pool'].value:g}" if "pool" in document.inputs else ""
     named = (
         ("without a pool", document.unpooled),
-        (f"a pool of {pool}", document.pooled),
+        (pool, document.pooled),
         ("readers", document.readers),
         ("writers", document.writers),
     )

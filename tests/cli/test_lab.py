@@ -71,6 +71,7 @@ def test_with_yes_it_needs_no_terminal_and_gives_the_document(postgres15: Postgr
         assert document[half]["requests"] == 60
     assert document["reproduce"].startswith('poolsize lab "$DATABASE_URL" --requests 60')
     assert "takes all 37 free connections" in done.err
+    assert PASSWORD[:4] not in done.out + done.err
     assert_none_stays(postgres15)
 
 
@@ -120,6 +121,21 @@ def test_a_run_that_is_ended_early_gives_what_it_has_and_leaves_no_session(
     assert done.document["unpooled"]["unfinished"] > 0
     assert done.document["pooled"] is None
     assert done.sentence == done.document["stopped"]["reason"]
+    assert_none_stays(postgres15)
+
+
+@posix
+def test_a_lesson_that_is_ended_early_says_so(postgres15: PostgresServer, poolsize: Program) -> None:
+    running = poolsize.start("lab", login(postgres15), "--yes", "--lesson", "leak")
+    end = time.monotonic() + START_S
+    while sessions(postgres15) < LESSONS["leak"].fewest - 2:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    done = ended(running)
+    assert done.code == 130, done.err
+    assert done.out == "It was ended before there was anything to show.\n"
+    assert done.sentence == "Ctrl-C ended the run."
     assert_none_stays(postgres15)
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from poolsize.datatypes import Database, DatabaseFacts, Layer, limits_of
-from poolsize.datatypes.lab import LabRun
+from poolsize.datatypes import Database, DatabaseFacts, LabRun, Layer, limits_of
 from poolsize.dsn import Dsn, parse
 from poolsize.errors import TooManyConnectionsError, UsageError
 from poolsize.live.lab import lab

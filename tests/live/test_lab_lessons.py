@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from poolsize.datatypes.lab import Lesson
+from poolsize.datatypes import Lesson
 from poolsize.dsn import Dsn, parse
 from poolsize.errors import UsageError
 from poolsize.live.lab_lesson import give_lesson, lesson_plan

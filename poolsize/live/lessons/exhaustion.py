@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any, Final, NamedTuple
 
-from poolsize.datatypes.lab import Lesson, LessonTable
-from poolsize.errors import DatabaseError
+from poolsize.datatypes import Lesson, LessonTable
+from poolsize.errors import TooManyConnectionsError
 from poolsize.live.lab_tally import clock
 from poolsize.live.lessons.lesson import Stage
 from poolsize.units import duration, plural
@@ -26,7 +26,7 @@ def teach(stage: Stage) -> Lesson | None:
     """See `Teach`."""
     with ExitStack() as opened:
         connections, refusal = _fill(stage, opened)
-        if refusal is None:
+        if refusal is None or not connections:
             return None
         on_open_s = _time_of_one(stage, connections[0])
         stage.target.close(connections.pop())
@@ -62,7 +62,7 @@ def _fill(stage: Stage, opened: ExitStack) -> tuple[list[Any], Refusal | None]:
         start_s = clock()
         try:
             connections.append(stage.target.connect())
-        except DatabaseError as error:
+        except TooManyConnectionsError as error:
             return connections, Refusal(error.message, clock() - start_s)
         opened.callback(stage.target.close, connections[-1])
         stage.tell(f"{plural(len(connections), 'connection')} open", 0.9 * len(connections) / most)
@@ -81,6 +81,6 @@ def _admitted_after(stage: Stage, opened: ExitStack) -> float:
         try:
             opened.callback(stage.target.close, stage.target.connect())
             return clock() - start_s
-        except DatabaseError:
+        except TooManyConnectionsError:
             if clock() - start_s > _AGAIN_S:
                 raise

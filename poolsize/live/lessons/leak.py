@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from poolsize.datatypes.lab import Lesson, LessonTable
+from poolsize.datatypes import Lesson, LessonTable
 from poolsize.live.lab_connections import Connections
 from poolsize.live.lab_tally import Tally, clock
 from poolsize.live.lab_ways import PooledConnections, reason_of

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # else listing the lessons would load the drivers
-    from poolsize.datatypes import DatabaseFacts
-    from poolsize.datatypes.lab import Lesson
+    from poolsize.datatypes import DatabaseFacts, Lesson
     from poolsize.live.guard import Guard
     from poolsize.live.lab_server import ServerProcesses
     from poolsize.live.target import Target

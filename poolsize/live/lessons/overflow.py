@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from poolsize.datatypes.lab import LabRun, Lesson, LessonTable
+from poolsize.datatypes import LabRun, Lesson, LessonTable
 from poolsize.errors import PoolsizeError
 from poolsize.live.lab_connections import Connections
 from poolsize.live.lab_requests import Crowd, Run

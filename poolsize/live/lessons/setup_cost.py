@@ -6,7 +6,7 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any, Final, NamedTuple
 
-from poolsize.datatypes.lab import Lesson, LessonTable
+from poolsize.datatypes import Lesson, LessonTable
 from poolsize.live.lab_server import ServerMeter
 from poolsize.live.lab_tally import clock
 from poolsize.live.lessons.lesson import Stage

@@ -6,7 +6,7 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from poolsize.datatypes.lab import Lesson, LessonTable
+from poolsize.datatypes import Lesson, LessonTable
 from poolsize.live.lab_connections import Connections
 from poolsize.live.lab_tally import Tally
 from poolsize.live.lab_ways import PooledConnections

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from poolsize.datatypes.lab import LabRun, Lesson, LessonTable
+from poolsize.datatypes import LabRun, Lesson, LessonTable
 from poolsize.live.lab_connections import Connections
 from poolsize.live.lab_half import Bench, Half
 from poolsize.live.lab_requests import Crowd
