@@ -182,7 +182,9 @@ def main() -> int:
         for name, case in CASES.items():
             if arguments.only in (None, name):
                 plan = plan_of(case, arguments.seconds)
-                run = driven(parse(dsn_of(case, server, pooler)), plan, on_progress=lambda _what, _share: None)
+                run = driven(
+                    parse(dsn_of(case, server, pooler)), plan, interrupts=(), on_progress=lambda _what, _share: None
+                )
                 lines.append(line(name, case, run))
                 print(lines[-1].text, flush=True)
     apart = np.array([one.apart for one in lines])
