@@ -78,7 +78,9 @@ class Candidate(Value, frozen=True):
     """None: without a bound."""
     verdict: Verdict
     obstacle: str = ""
-    """Why it is not an answer, in two words: too slow, too many, can stall, threads full, no bound."""
+    """Why it is not an answer, in two words: too slow (waits), loses rate (threads wait, or the database is too slow),
+    times out, too many, can stall, can block (requests hold one connection and wait for another), threads full, no
+    bound."""
     note: str = ""
 
 
@@ -126,6 +128,8 @@ class Certificate(Value, frozen=True):
     decided_by: Literal["exact model", "two models", "simulation"]
     """What found the size: a model that is exact for this load, two models that hold the truth between them and agree
     on it, or the simulation."""
+    model_sizes: tuple[int, int]
+    """The connections that the models say are needed, the same where they agree or there is one model."""
     capacity: int
     checkouts: int
     """That were simulated of the answer."""

@@ -10,8 +10,10 @@ from poolsize.queueing import Closed, Open
 from poolsize.recommend.choice import LATE_SHARE
 from poolsize.recommend.decision import Decision
 from poolsize.recommend.pool_load import LOST_SHARE
+from poolsize.recommend.recorded_load import part_of_one_pool
 
 if TYPE_CHECKING:
+    from poolsize.simulate.scenario import Scenario
     from poolsize.simulate.simulated import Simulated
 
 Progress = Callable[[str, float], None]
@@ -19,6 +21,8 @@ Progress = Callable[[str, float], None]
 _MORE: Final = 3
 """Times the replications of a first look, where it left open whether the goal is met: about three seconds' worth."""
 
+_REPLAYED: Final = 3_000_000
+"""Checkouts, a second's worth."""
 _LARGE_POOL: Final = 50
 """Of more connections, a look takes seconds, and one connection too many is a small part of them."""
 _LEAST_REPLICATIONS: Final = 10
@@ -35,7 +39,10 @@ class Bench:
         self._decision, self._on_progress = decision, on_progress
         self._timeout_s = choice.pool_timeout_s
         self._goal_s = decision.situation.goal.p99_wait_s.value
-        self._load = _load(decision)
+        trace = decision.situation.request.trace
+        self._load: Open | Closed | Trace = decision.pool.load
+        if trace is not None:
+            self._load = part_of_one_pool(trace, decision.situation.deployment)
         self._found: dict[int, Simulated] = {}
         self._sizes: dict[int, SimulatedSize] = {}
 
@@ -52,8 +59,15 @@ class Bench:
     def at(self, capacity: int) -> Simulated:
         """A second's worth of requests."""
         if capacity not in self._found:
-            self._found[capacity] = self._simulated(capacity, None)
+            self._found[capacity] = self._simulated(capacity, self._replayed)
         return self._found[capacity]
+
+    @property
+    def _replayed(self) -> int | None:
+        """How often a recorded load is replayed; None: as often as a drawn one settles."""
+        if not isinstance(self._load, Trace):
+            return None
+        return max(_REPLAYED // len(self._load.arrivals_s), _LEAST_REPLICATIONS)
 
     def glance(self, capacity: int) -> None:
         """A third as many, of what is only shown beside the answer."""
@@ -66,16 +80,16 @@ class Bench:
         """P(wait > goal) <= 1 % with 95 % confidence, and the stated rate gets through. More is simulated while that is
         open; what stays open is a no."""
         if capacity not in self._sizes:
-            verdict = self._verdict(capacity)
-            if verdict is None and capacity <= _LARGE_POOL:
+            is_met = self._is_met(capacity)
+            if is_met is None and capacity <= _LARGE_POOL:
                 more = _MORE * self._found[capacity].length.replications
                 self._found[capacity] = self._simulated(capacity, more)
-                verdict = self._verdict(capacity)
+                is_met = self._is_met(capacity)
             self._sizes[capacity] = SimulatedSize(
                 capacity=capacity,
                 late_probability=self.late(capacity),
                 lost_share=self.lost(capacity),
-                meets_goal=verdict,
+                meets_goal=is_met,
             )
         return self._sizes[capacity].meets_goal is True
 
@@ -92,7 +106,7 @@ class Bench:
             return 0.0
         return 1.0 - self.at(capacity).throughput_per_s / pool.rate_per_s
 
-    def _verdict(self, capacity: int) -> bool | None:
+    def _is_met(self, capacity: int) -> bool | None:
         if self.lost(capacity) > LOST_SHARE:
             return False
         low, high = self.at(capacity).exceeds_interval(self._goal_s)
@@ -100,37 +114,36 @@ class Bench:
             return True
         return False if low > LATE_SHARE else None
 
+    def cost_s(self, capacity: int) -> float:
+        """About what a look at it takes, seconds."""
+        from poolsize.simulate.length import expected_s  # here: numpy, only for who is certified
+        from poolsize.simulate.run import is_recursive  # here as well
+
+        scenario = self._scenario(capacity)
+        return expected_s(scenario, by_recursion=is_recursive(scenario), replications=self._replayed)
+
     def _simulated(self, capacity: int, replications: int | None) -> Simulated:
-        from poolsize.simulate import simulate  # here: numpy, only for who is certified
+        from poolsize.simulate.run import Sampling, simulated  # here: numpy, only for who is certified
+
+        what, told = f"simulating {capacity} connections", self._on_progress
+        return simulated(
+            self._scenario(capacity),
+            Sampling(replications=replications),
+            on_progress=None if told is None else lambda share: told(what, share),
+        )
+
+    def _scenario(self, capacity: int) -> Scenario:
+        from poolsize.simulate.scenario import Scenario  # here: numpy, only for who is certified
 
         decision, pool = self._decision, self._decision.pool
-        what = f"simulating {capacity} connections"
-        told = self._on_progress
-        return simulate(
-            self._load,
-            pool.hold,
-            capacity,
+        return Scenario(
+            load=self._load,
+            hold=pool.hold,
+            capacity=capacity,
             timeout_s=self._timeout_s,
             pool_size=decision.at(capacity, timeout_s=self._timeout_s).pool_size,
             semantics="sqlalchemy" if isinstance(pool.load, Closed) else "sqlalchemy-async",
             setup_s=decision.situation.connect_s.value,
             pools=pool.peers if pool.usl is not None else 1,
             usl=pool.usl,
-            replications=replications,
-            on_progress=None if told is None else lambda share: told(what, share),
         )
-
-
-def _load(decision: Decision) -> Open | Closed | Trace:
-    """What comes to one pool: of a recorded service, its part of the checkouts, each left to chance."""
-    trace, pool = decision.situation.request.trace, decision.pool
-    if trace is None or pool.usl is not None:
-        return pool.load
-    import random  # here: few have recorded anything, and it hashes its seeds with all that takes
-
-    deployment = decision.situation.deployment
-    share = deployment.skew / deployment.steady_pools
-    if share >= 1.0:
-        return Trace(trace.arrivals_s)
-    chance = random.Random(0)  # noqa: S311 - one seed gives one answer; nothing here is secret
-    return Trace(tuple(arrival for arrival in trace.arrivals_s if chance.random() < share))

@@ -10,7 +10,7 @@ import msgspec
 
 from poolsize.datatypes import Candidate, Predicted, Settings, Verdict
 from poolsize.errors import WorkloadError
-from poolsize.recommend.choice import Choice, fewest
+from poolsize.recommend.choice import LATE_SHARE, Choice, carries, fewest
 from poolsize.recommend.decision import Decision, decide, predicted_of, settings_of
 from poolsize.recommend.pool_load import UNCORRECTED, PoolLoad
 from poolsize.recommend.situation import changed
@@ -73,9 +73,17 @@ def _candidate(
 
 
 def _obstacle(decision: Decision, capacity: int, verdict: Verdict) -> str:
-    if decision.pool.nested_floor <= capacity < decision.pool.stalls_below and verdict != "fits":
+    pool, goal = decision.pool, decision.situation.goal
+    if verdict != "misses_goal":
+        return _OBSTACLES[verdict]
+    if capacity < pool.nested_floor:
+        return "can block"
+    if capacity < pool.stalls_below:
         return "can stall"
-    return _OBSTACLES[verdict]
+    wait = pool.solve(capacity)
+    if pool.late(wait, goal.p99_wait_s.value) > LATE_SHARE:
+        return "too slow"
+    return "loses rate" if not carries(pool, wait) else "times out"
 
 
 def alternatives(decision: Decision) -> tuple[Candidate, ...]:
@@ -120,7 +128,9 @@ def current(decision: Decision) -> Candidate | None:
     pool, situation = decision.pool, decision.situation
     capacity = _capacity(pool, pool_size, overflow)
     kept = min(pool_size or capacity, capacity)
-    predicted = predicted_of(decision.kept_at(capacity, SQLALCHEMY_TIMEOUT_S, kept), pool, situation)
+    simulated = decision.simulated.get(capacity)  # with the answer's timeout, which its waits seldom reach
+    choice = decision.kept_at(capacity, SQLALCHEMY_TIMEOUT_S, kept)
+    predicted = predicted_of(choice, pool, situation, simulated=simulated)
     settings = Settings(pool_size=pool_size, max_overflow=overflow, pool_timeout_s=SQLALCHEMY_TIMEOUT_S)
     if is_unlimited(present) and pool.ceiling is None:
         worst, verdict, obstacle = None, _UNBOUNDED, "no bound"

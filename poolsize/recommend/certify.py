@@ -8,8 +8,8 @@ from typing import Final, Literal
 from poolsize.datatypes import Certificate, Estimate
 from poolsize.queueing import Closed
 from poolsize.recommend.bench import Bench, Progress
-from poolsize.recommend.choice import capacity_for, could_meet
-from poolsize.recommend.correction import correction_for
+from poolsize.recommend.choice import capacity_for, could_meet, meets
+from poolsize.recommend.correction import corrected
 from poolsize.recommend.decision import Decision, decide
 
 HEAVY_SCV: Final = 5.0
@@ -30,6 +30,9 @@ _SIGMAS: Final = 3.0
 """Model and simulation contradict each other when they differ by over 20 % and by over three standard errors."""
 _SIGMAS_OF_HALF: Final = 1.96
 """Standard errors that half of a 95 % interval is wide."""
+_LONGEST_S: Final = 4.0
+_LONGEST_OPEN_S: Final = 12.0
+"""That a simulation may take here, about; and where nothing else knows the answer."""
 _FURTHER: Final = 3
 _LEAST_FURTHER: Final = 100
 """So many times more than the larger of the models' sizes, or so many more, are looked at: a burst may be of a hundred
@@ -44,19 +47,32 @@ def certified(decision: Decision, on_progress: Progress | None) -> tuple[Decisio
     None where there is nothing to certify: the workload is assumed, nothing fits, or nobody ever waits.
     """
     choice = decision.choice
-    if decision.situation.assumed_workload or choice is None or decision.nobody_waits:
+    if decision.situation.assumed_workload or choice is None or decision.pool.is_unwaited(choice.capacity):
         return decision, None
+    if _takes_long(decision):
+        return (_with_all_kept(decision) if _opens_slowly(decision) else decision), None
     decision, bench = _benched(decision, on_progress)
     low, high = _models_say(decision)
     by = _decided_by(decision, low, high, bench)
     if by == "simulation":
         decision = _settled(decision, bench, low, high)
+    elif by == "two models":
+        decision = corrected(decision, bench, decision.needed)
     capacity = decision.capacity or choice.capacity
     certificate = _certificate(decision, bench, capacity, by, (low, high))
     if not decision.pool.is_exact:  # what stands beside the answer is then simulated as well
         for beside in _beside(decision, capacity):
             bench.glance(beside)
-    return replace(decision, simulated=dict(bench.found)), certificate
+    waited = {size: found for size, found in bench.found.items() if not decision.pool.is_unwaited(size)}
+    return replace(decision, simulated=waited), certificate
+
+
+def _takes_long(decision: Decision) -> bool:
+    """A pool of thousands of connections, or one at its limit, takes minutes to settle in a simulation: more than it is
+    worth where the model is exact."""
+    cost_s = Bench(decision, None).cost_s(max(decision.needed, decision.capacity or 0))
+    is_exact = decision.pool.is_exact and not _opens_slowly(decision)
+    return cost_s > (_LONGEST_S if is_exact else _LONGEST_OPEN_S)
 
 
 def _benched(decision: Decision, on_progress: Progress | None) -> tuple[Decision, Bench]:
@@ -64,9 +80,13 @@ def _benched(decision: Decision, on_progress: Progress | None) -> tuple[Decision
     bench = Bench(decision, on_progress)
     if not _opens_slowly(decision) or bench.suffices(decision.needed):
         return decision, bench
-    correction = decision.situation.correction._replace(keeps_all=True)
-    decision = decide(replace(decision.situation, correction=correction), near=decision.needed)
+    decision = _with_all_kept(decision)
     return decision, Bench(decision, on_progress)
+
+
+def _with_all_kept(decision: Decision) -> Decision:
+    correction = decision.situation.correction._replace(keeps_all=True)
+    return decide(replace(decision.situation, correction=correction), near=decision.needed)
 
 
 def _models_say(decision: Decision) -> tuple[int, int]:
@@ -110,12 +130,12 @@ def _opens_slowly(decision: Decision) -> bool:
 
 
 def _settled(decision: Decision, bench: Bench, low: int, high: int) -> Decision:
-    """The decision for the size that the simulation finds, with the models corrected so that they find it too."""
-    least = low if decision.situation.request.trace is not None else decision.pool.least
+    """The decision for the size that the simulation finds."""
+    least = low if decision.pool.is_recorded else decision.pool.least
     needed = _fewest(decision, bench, low, high, least)
-    if needed is None or needed == decision.needed:
-        return decision
-    return decide(replace(decision.situation, correction=correction_for(decision, bench, needed)))
+    if needed is None or (needed == decision.needed and decision.pool.is_recorded):
+        return decision  # a recorded load is another one than the model's busiest stretch: nothing is to be corrected
+    return corrected(decision, bench, needed)
 
 
 def _fewest(decision: Decision, bench: Bench, low: int, high: int, least: int) -> int | None:
@@ -124,7 +144,7 @@ def _fewest(decision: Decision, bench: Bench, low: int, high: int, least: int) -
 
     def suffices(capacity: int) -> bool:
         if decision.pool.is_unwaited(capacity):
-            return True
+            return meets(decision.pool, decision.situation.goal, capacity)
         return could_meet(decision.pool, decision.situation.goal, capacity) and bench.suffices(capacity)
 
     most, step = decision.pool.ceiling or high + max(_FURTHER * high, _LEAST_FURTHER), 1
@@ -156,6 +176,7 @@ def _certificate(
     simulated = Estimate(value=found.quantile(0.99), low=low, high=high)
     predicted = choice.wait.quantile(0.99)
     mean_low, mean_high = found.interval("mean_wait_s")
+    is_like = decision.pool.is_recorded or _agree(predicted, simulated)  # which is another load than the model's
     is_refuted = any(size.capacity == decision.needed and size.meets_goal is False for size in bench.sizes)
     return Certificate(
         decided_by=by,
@@ -165,7 +186,8 @@ def _certificate(
         mean_wait_s=Estimate(value=found.mean_wait_s, low=mean_low, high=mean_high),
         p99_wait_s=simulated,
         predicted_p99_wait_s=predicted,
-        agrees=_agree(predicted, simulated) and models[0] <= decision.needed <= models[1] and not is_refuted,
+        model_sizes=models,
+        agrees=is_like and models[0] <= decision.needed <= models[1] and not is_refuted,
         sizes=bench.sizes,
         method=found.method,
     )

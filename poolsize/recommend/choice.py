@@ -96,7 +96,9 @@ def nearest(pool: PoolLoad, goal: ServiceLevel, most: int) -> int:
 
 def _hopeless(pool: PoolLoad, low: int) -> int:
     """A capacity beyond which further connections only make the database slower: nobody would wait for one any more,
-    were it not for that."""
+    were it not for that. Threads end it at their number."""
+    if pool.ceiling is not None:
+        return pool.ceiling
     without = replace(pool, usl=None)
     return max(low, fewest(without, lambda capacity: without.solve(capacity).wait_probability <= _NEVER))
 

@@ -15,7 +15,7 @@ from poolsize.recommend.choice import Choice, capacity_for, holds_up_to, meets, 
 from poolsize.recommend.database_limits import database_checks
 from poolsize.recommend.lifetime import pre_ping, recycle_s
 from poolsize.recommend.limits import WRITER_LAYER, binding, held_against, layers_of, most_that_fit, writer_checks
-from poolsize.recommend.pool_load import Correction, PoolLoad, pool_load
+from poolsize.recommend.pool_load import PoolLoad, pool_load
 from poolsize.recommend.shared import pooler_checks
 from poolsize.recommend.situation import Situation
 
@@ -52,7 +52,7 @@ class Decision:
     @property
     def nobody_waits(self) -> bool:
         """Each thread has a connection of its own, so that there is nothing to wait for but the request itself."""
-        return self.capacity is not None and self.pool.is_unwaited(self.capacity)
+        return self.verdict != "misses_goal" and self.capacity is not None and self.pool.is_unwaited(self.capacity)
 
     def at(self, capacity: int, *, timeout_s: float | None = None) -> Choice:
         """Any capacity, settled; with that timeout, or its own."""
@@ -100,7 +100,8 @@ def decide(situation: Situation, *, near: int | None = None) -> Decision:
     Raises WorkloadError when the threads cannot make so many checkouts.
     """
     deployment = situation.deployment
-    pool = pool_load(situation.workload, deployment, usl=situation.usl, correction=_correction(situation))
+    pool = pool_load(situation.workload, deployment, usl=situation.usl, correction=situation.correction)
+    pool = replace(pool, is_recorded=situation.request.trace is not None)
     layers = layers_of(situation)
     room = most_that_fit(layers, deployment)
     needed = capacity_for(pool, situation.goal, near=near)
@@ -115,13 +116,6 @@ def decide(situation: Situation, *, near: int | None = None) -> Decision:
     within_limits = capacity is not None if situation.only_assumed else fits
     verdict = _verdict(situation, fixed, is_met=is_met, within_limits=within_limits)
     return Decision(situation, pool, layers, needed, capacity, fixed, verdict)
-
-
-def _correction(situation: Situation) -> Correction:
-    """What a recorded load closes after one burst it opens in the next."""
-    return situation.correction._replace(
-        keeps_all=situation.correction.keeps_all or situation.request.trace is not None
-    )
 
 
 def _best_within(pool: PoolLoad, situation: Situation, room: int) -> int:

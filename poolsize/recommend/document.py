@@ -43,6 +43,8 @@ def recommendation(
     certificate = None
     if certify:
         decision, certificate = certified(decision, on_progress)
+    if on_progress is not None and not decision.pool.is_exact:
+        on_progress("finding how far it holds", 1.0)
     return _document(decision, certificate)
 
 

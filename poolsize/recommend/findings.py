@@ -36,6 +36,7 @@ def findings_of(decision: Decision, certificate: Certificate | None) -> tuple[Fi
         *_upper_bound(decision),
         *_variation(decision, certificate),
         *_contradiction(certificate),
+        *_too_slow_database(decision),
         *_processors(decision),
         *_worker(decision),
         *decision.situation.facts.findings,
@@ -201,7 +202,7 @@ def _variation(decision: Decision, certificate: Certificate | None) -> Iterator[
         message=f"Holds {'vary more' if hold.scv > high else 'are more even'} than the exponential law (scv "
         f"{hold.scv:.3g}, {decision.situation.workload.law}), and nothing was simulated: waits are {how}, which may be "
         "off by some 40 %.",
-        remedy="Leave out --no-certify.",
+        remedy="" if decision.choice is None else "Let it be simulated: without --no-certify, or poolsize simulate.",
     )
 
 
@@ -215,12 +216,37 @@ def _contradiction(certificate: Certificate | None) -> Iterator[Finding]:
         code="PS405",
         severity="note" if certificate.decided_by == "simulation" else "warning",
         message=f"The model and the simulation differ: p99 of the wait {duration(certificate.predicted_p99_wait_s)} by "
-        f"the one, {value} ({low} to {high}) by the other.",
+        f"the one, {value} ({low} to {high}) by the other{_sizes(certificate)}.",
         remedy=(
             "The size is the simulation's."
             if certificate.decided_by == "simulation"
             else "Look at c + 1 as well, and please report it: this model should be exact."
         ),
+    )
+
+
+def _sizes(certificate: Certificate) -> str:
+    low, high = certificate.model_sizes
+    if low <= certificate.capacity <= high:
+        return ""
+    by_models = f"{low}" if low == high else f"{low} to {high}"
+    return f"; {by_models} connections by the one, {certificate.capacity} by the other"
+
+
+def _too_slow_database(decision: Decision) -> Iterator[Finding]:
+    """What no number of connections mends."""
+    pool = decision.pool
+    if pool.usl is None or decision.verdict != "misses_goal":
+        return
+    wait = pool.solve(decision.needed)
+    yield Finding(
+        code="PS406",
+        severity="warning",
+        message=f"By --usl the database comes nearest to the goal with {decision.needed} connections in each pool, and "
+        f"then does {wait.throughput_per_s * pool.peers:.4g} of {pool.rate_per_s * pool.peers:.4g} checkouts/s, with "
+        f"{pool.late(wait, decision.situation.goal.p99_wait_s.value) * 100:.2g} % of them late: its own work is what "
+        "is too slow.",
+        remedy="Shorten the statements, or take work off this database; connections do not help.",
     )
 
 

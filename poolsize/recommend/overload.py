@@ -13,7 +13,7 @@ from poolsize.recommend.situation import Situation
 from poolsize.units import duration, plural
 
 _OVERLOAD: Final = 1.5
-"""Times what the connections can do: a flash sale, or a database that became half as fast again."""
+"""Times what the connections can do: a flash sale, or a database that became a third slower."""
 _RETRIES: Final = 3
 """Of each failed request, as many clients, queues and service meshes make them."""
 _NEGLIGIBLE: Final = 1e-6

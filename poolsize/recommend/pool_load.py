@@ -18,6 +18,9 @@ Model = Literal["exponential", "volterra"]
 LOST_SHARE: Final = 0.01
 """Threads that wait for a connection come back later, so that a pool far too small would slow them down until hardly
 any waits long. A pool that costs more than 1 % of the stated rate does not carry it: no rate is known better."""
+_ROUNDS: Final = 20
+_SETTLED: Final = 1e-3
+"""A tenth of what may be lost of the stated rate."""
 _ROUNDING: Final = 1e-9
 """So that a whole number of processes that are all busy, which is too few, is not taken for one fewer."""
 _MOST_CONNECTIONS: Final = 262_143
@@ -33,6 +36,8 @@ class Correction(NamedTuple):
     """Of the rate that does not get through."""
     keeps_all: bool = False
     """Opening connections made waits too long, so that all are kept."""
+    least: int = 0
+    """Fewer did not pass, which no factor says."""
 
 
 UNCORRECTED: Final = Correction()
@@ -58,6 +63,10 @@ class PoolLoad:
     model: Model | None = None
     """Which model of the holds; None: by their law."""
     correction: Correction = UNCORRECTED
+    slowed_s: float | None = None
+    """The mean hold on the database as busy as it is at the stated rate; None: as when it has nothing else to do."""
+    is_recorded: bool = False
+    """What comes was recorded, so that it need not come by chance as the model has it."""
 
     @property
     def floor(self) -> int:
@@ -66,8 +75,14 @@ class PoolLoad:
 
     @property
     def is_exact(self) -> bool:
-        """The model is no approximation: holds are exponential, on a database that does not slow down."""
-        return self.hold.law_name == "exponential" and self.usl is None
+        """The model is no approximation: holds are exponential, requests come by chance, and the database does not
+        slow down."""
+        return self.hold.law_name == "exponential" and self.usl is None and not self.is_recorded
+
+    @property
+    def held_s(self) -> float:
+        """The mean hold at the stated rate."""
+        return self.hold.mean_s if self.slowed_s is None else self.slowed_s
 
     def is_unwaited(self, capacity: int) -> bool:
         """So many connections are never all held while somebody wants one."""
@@ -76,19 +91,19 @@ class PoolLoad:
     @property
     def least(self) -> int:
         """With fewer connections the load drowns the pool, or requests block each other."""
-        return max(self.floor, math.ceil((1.0 - LOST_SHARE) * self.erlangs), 1)
+        return max(self.floor, math.ceil((1.0 - LOST_SHARE) * self.erlangs), self.correction.least, 1)
 
     @property
     def rate_per_s(self) -> float:
         """Checkouts per second while nobody waits."""
         if isinstance(self.load, Open):
             return self.load.rate_per_s
-        return self.load.threads / (self.load.think_s + self.hold.mean_s)
+        return self.load.threads / (self.load.think_s + self.held_s)
 
     @property
     def erlangs(self) -> float:
         """Connections held on average while nobody waits."""
-        return self.rate_per_s * self.hold.mean_s
+        return self.rate_per_s * self.held_s
 
     def solve(self, capacity: int, timeout_s: float = math.inf) -> Wait:
         """How requests fare at so many connections."""
@@ -110,7 +125,8 @@ class PoolLoad:
         return min(wait.exceeds(goal_s) * self.correction.late, 1.0)
 
     def lost(self, wait: Wait) -> float:
-        """The share of the stated rate that does not get through, because threads wait; as far as is known."""
+        """The share of the stated rate that does not get through, as far as is known: because threads wait, or because
+        the database is too slow for it at any number of connections."""
         return min((1.0 - wait.throughput_per_s / self.rate_per_s) * self.correction.lost, 1.0)
 
     def without_stall(self) -> PoolLoad:
@@ -121,7 +137,28 @@ class PoolLoad:
         """The same threads and holds under another rate, > 0 and below what the threads can make."""
         if isinstance(self.load, Open):
             return replace(self, load=Open(rate_per_s))
-        return replace(self, load=Closed(self.load.threads, self.load.threads / rate_per_s - self.hold.mean_s))
+        threads = self.load.threads
+        if self.usl is None:
+            return replace(self, load=Closed(threads, threads / rate_per_s - self.hold.mean_s))
+        return _slowed(self, rate_per_s, self.usl)
+
+
+def _slowed(pool: PoolLoad, rate_per_s: float, usl: Usl) -> PoolLoad:
+    """With the think time at which so much comes from the threads while nobody waits, on a database that slows down
+    as it is then. That of a database with nothing else to do where no think time is short enough: the rate is then
+    too much for it at any number of connections, and part of it is lost."""
+    threads = pool.ceiling or 1
+    think_s = threads / rate_per_s - pool.hold.mean_s
+    guess = think_s
+    for _ in range(_ROUNDS):
+        tried = replace(pool, load=Closed(threads, guess))
+        done_per_s = tried.fleet(usl, threads, math.inf).from_empty.waits[0].throughput_per_s
+        if abs(done_per_s / rate_per_s - 1.0) <= _SETTLED:
+            return replace(tried, slowed_s=threads / rate_per_s - guess)
+        guess += threads / rate_per_s - threads / done_per_s
+        if guess <= 0.0:
+            break
+    return replace(pool, load=Closed(threads, think_s), slowed_s=None)
 
 
 @lru_cache(maxsize=1024)
@@ -167,7 +204,8 @@ def pool_load(
     else:
         pool = _threads(per_pool, hold, deployment, deployment.threads)
     peers = max(round(deployment.steady_pools / deployment.skew), 1)
-    return replace(pool, usl=usl, peers=peers, correction=correction)
+    pool = replace(pool, usl=usl, peers=peers, correction=correction)
+    return pool if usl is None or pool.ceiling is None else pool.at_rate(per_pool)
 
 
 def hold_of(workload: Workload) -> Hold:

@@ -53,8 +53,8 @@ class Situation:
 
     @property
     def usl(self) -> Usl | None:
-        """How the database slows down, where a curve was measured."""
-        return None if self.request.usl is None else Usl(*self.request.usl)
+        """How the database slows down, where a curve was measured and shows that it does."""
+        return Usl(*self.request.usl) if self.request.usl is not None and any(self.request.usl) else None
 
     @property
     def assumed_workload(self) -> bool:
@@ -95,6 +95,8 @@ def _situated(request: Request, facts: DatabaseFacts, chosen: Profile) -> Situat
         connect_s=_connect_cost(request, facts),
         least_others=_least_others(request),
         assumed=_assumed(workload),
+        # What a recorded load closes after one burst it opens in the next.
+        correction=Correction(keeps_all=request.trace is not None),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from poolsize.queueing import Closed
 from poolsize.recommend.choice import LATE_SHARE, carries
@@ -10,6 +11,9 @@ from poolsize.recommend.decision import Decision
 from poolsize.recommend.overload import overload_lines
 from poolsize.recommend.pool_load import total_rate_per_s
 from poolsize.units import duration, plural
+
+_RARE: Final = 1e-6
+"""No model knows the digits of a chance below it."""
 
 
 def workings_of(decision: Decision) -> tuple[str, ...]:
@@ -76,7 +80,7 @@ def _kept(decision: Decision) -> Iterator[str]:
         return
     wait = choice.wait
     yield (
-        f"P(timeout after {choice.pool_timeout_s:g} s) = {wait.timeout_probability:.2g} by {wait.method} "
+        f"P(timeout after {choice.pool_timeout_s:g} s): {_chance(wait.timeout_probability)} by {wait.method} "
         f"(at most {situation.goal.max_timeouts.value:g})"
     )
     if not situation.assumed_workload:
@@ -93,9 +97,13 @@ def _sum(decision: Decision) -> Iterator[str]:
     yield f"Worst case: {deployment.worst_case_sum(decision.summed)}"
     for check in decision.checks:
         yield (
-            f"{check.name}: {check.demand:g} of {check.limit:g} - {check.others:g} others = "
-            f"{check.limit - check.others:g} {check.unit}, margin {check.margin:g} ({check.source})"
+            f"{check.name}: {check.demand:.4g} of {check.limit:g} - {check.others:g} others = "
+            f"{check.limit - check.others:g} {check.unit}, margin {check.margin:.4g} ({check.source})"
         )
+
+
+def _chance(share: float) -> str:
+    return f"{share:.2g}" if share >= _RARE else "less than 1 in a million"
 
 
 def _percent(share: float) -> str:

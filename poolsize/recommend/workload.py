@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from poolsize.datatypes import Deployment, Quantity, Request, Trace, Workload
+from poolsize.datatypes import Deployment, Quantity, Request, Workload
 from poolsize.errors import UsageError, WorkloadError
 from poolsize.profiles import Profile
 from poolsize.recommend.hold_law import scv_from_p95
+from poolsize.recommend.recorded_load import Stretch, busiest
 from poolsize.units import duration
 
 EXPONENTIAL: Final = Quantity(value=1.0, origin="assumed", source="exponential holds")
 _LITTLE: Final = 0.10
 """Little's law holds for any pool over any long time: rate × hold and the connections in use, measured over the same
 minutes, differ by less than 10 %, or one of the three is of something else."""
-_MEMORY: Final = 10.0
-_LEAST_MEMORY_S: Final = 1.0
-"""A trace is sized for its busiest stretch of ten times what a pool remembers, which is the longer of a hold and the
-shortest pool_timeout, 1 s: in a shorter stretch the pool has not felt the load yet, in a longer one it is averaged."""
 
 _OPTIONS: Final = {
     "rate_per_s": "--rate",
@@ -46,10 +43,13 @@ def resolve_workload(request: Request, chosen: Profile, deployment: Deployment) 
     _check(request)
     if request.think_s is not None and deployment.threads is None:
         raise UsageError(f"--think is a thread's, and {deployment.worker_type} has no threads: state --rate.")
-    histogram = request.hold_histogram or _recorded_holds(request.trace)
+    stretch = None if request.trace is None else busiest(request.trace, request.hold_s or request.request_time_s or 0.0)
+    histogram = request.hold_histogram
+    if request.trace is not None and stretch is not None:
+        histogram = histogram or stretch.holds(request.trace)
     hold = _stated_hold(request, histogram)
     think = None if request.think_s is None else Quantity(value=request.think_s, origin="stated", source="--think")
-    rate = None if think else _stated_rate(request, deployment, hold)
+    rate = None if think else _stated_rate(request, deployment, stretch)
     if request.in_use is not None:
         rate, hold = _by_littles_law(request.in_use, rate, hold)
     hold = hold or chosen.assumed(chosen.hold_s)
@@ -75,6 +75,10 @@ def _check(request: Request) -> None:
         given = [_OPTIONS[name] for name in names if getattr(request, name) not in (None, ())]
         if len(given) > 1:
             raise UsageError(f"{given[0]} and {given[1]} say the same thing: give one of them.")
+    if request.trace is not None and request.usl is not None:
+        raise UsageError(
+            "--trace and --usl do not go together: what was recorded is what a busy database made of it already."
+        )
     if request.in_use is not None and request.think_s is not None:
         raise UsageError("--in-use goes with --rate, --request-rate, --trace or a hold, and not with --think.")
     for name, option in _OPTIONS.items():
@@ -98,15 +102,19 @@ def _stated_hold(request: Request, histogram: tuple[tuple[float, float], ...]) -
     return None
 
 
-def _stated_rate(request: Request, deployment: Deployment, hold: Quantity | None) -> Quantity | None:
+def _stated_rate(request: Request, deployment: Deployment, stretch: Stretch | None) -> Quantity | None:
     if request.rate_per_s is not None:
         return Quantity(value=request.rate_per_s, origin="stated", source="--rate")
     held = deployment.checkouts_per_request
     if request.request_rate_per_s is not None:
         more = f" × {held} connections a request" if held > 1 else ""
         return Quantity(value=request.request_rate_per_s * held, origin="stated", source=f"--request-rate{more}")
-    if request.trace is not None:
-        return _busiest(request.trace, hold.value if hold else 0.0)
+    if stretch is not None:
+        part = f"{stretch.end - stretch.first} checkouts in"
+        if stretch.length_s < stretch.recorded_s:
+            part = f"the busiest {duration(stretch.length_s)} of"
+        source = f"--trace, {part} {duration(stretch.recorded_s)}"
+        return Quantity(value=stretch.rate_per_s, origin="observed", source=source)
     return None
 
 
@@ -162,16 +170,6 @@ def _same_subject(request: Request, option: str) -> None:
         raise UsageError(f"{option} goes with {mean}, the mean of the same time.")
 
 
-def _recorded_holds(trace: Trace | None) -> tuple[tuple[float, float], ...]:
-    if trace is None or trace.holds_s is None:
-        return ()
-    share = 1.0 / len(trace.holds_s)
-    counts: dict[float, int] = {}
-    for hold_s in trace.holds_s:
-        counts[hold_s] = counts.get(hold_s, 0) + 1
-    return tuple((value, counts[value] * share) for value in sorted(counts))
-
-
 def mean_of(histogram: tuple[tuple[float, float], ...]) -> float:
     """Seconds."""
     return math.fsum(value * share for value, share in histogram)
@@ -181,19 +179,3 @@ def scv_of(histogram: tuple[tuple[float, float], ...]) -> float:
     """variance / mean²."""
     mean = mean_of(histogram)
     return math.fsum((value / mean - 1.0) ** 2 * share for value, share in histogram)
-
-
-def _busiest(trace: Trace, hold_s: float) -> Quantity:
-    """The rate of the busiest stretch, which a whole pool feels."""
-    arrivals, length = trace.arrivals_s, _MEMORY * max(hold_s, _LEAST_MEMORY_S)
-    recorded_s = arrivals[-1] - arrivals[0]
-    if recorded_s <= length:
-        source = f"--trace, {len(arrivals)} checkouts in {duration(recorded_s)}"
-        return Quantity(value=(len(arrivals) - 1) / recorded_s, origin="observed", source=source)
-    most, first = 0, 0
-    for last, arrival in enumerate(arrivals):
-        while arrival - arrivals[first] >= length:
-            first += 1
-        most = max(most, last - first + 1)
-    source = f"--trace, the busiest {duration(length)} of {duration(recorded_s)}"
-    return Quantity(value=most / length, origin="observed", source=source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from poolsize.datatypes import Estimate, LimitCheck, Predicted, Quantity, Recommendation, Settings, Way
+from poolsize.datatypes import Certificate, Estimate, LimitCheck, Predicted, Quantity, Recommendation, Settings, Way
 from poolsize.units import amount, duration, rate
 
 
@@ -138,12 +138,24 @@ def certified_line(answer: Recommendation) -> str | None:
         return "Nobody ever waits: each thread has a connection of its own." if answer.nobody_waits else None
     simulated, modelled = (_wait(seconds or 0.0) for seconds in (found.p99_wait_s.value, found.predicted_p99_wait_s))
     says = "as the model says" if simulated == modelled else f"and {modelled} by the model"
-    settled = "; the simulation settled the size" if found.decided_by == "simulation" else ""
-    verb = "Certified" if found.agrees or settled else "Contradicted"
+    settled = _settled(found)
+    verb = "Certified" if found.agrees or found.decided_by == "simulation" else "Contradicted"
     return (
         f"{verb} by {found.checkouts:,} simulated checkouts: p99 wait {simulated}{_interval(found.p99_wait_s, _wait)}, "
         f"{says}{settled}."
     )
+
+
+def _settled(found: Certificate) -> str:
+    """What was found by it, beside what the models say."""
+    if not any(size.capacity == found.capacity and size.meets_goal for size in found.sizes):
+        return ""
+    low, high = found.model_sizes
+    if found.decided_by != "simulation":
+        return ""
+    if low == high == found.capacity:
+        return "; the simulation confirmed the size"
+    return f"; the simulation settled the size (models: {low if low == high else f'{low} to {high}'})"
 
 
 def certificate_lines(answer: Recommendation) -> Iterator[str]:
@@ -192,6 +204,7 @@ def wait_text(seconds: float | None, timeout_s: float) -> str:
     return "0" if seconds == 0 else duration(seconds)
 
 
+_EXACT: Final = 0.1
 _TOLD: Final = 1e-3
 _RARE: Final = 1e-6
 """A probability below it is one that nobody will see, and the digits of which no model knows."""
@@ -203,7 +216,9 @@ def probability(value: float | None) -> str:
         return ""
     if value < _RARE:
         return "0" if value == 0.0 else "<1e-6"
-    return f"{value:.0e}" if value < 1e-3 else f"{value * 100:.2g} %"
+    if value < _EXACT:
+        return f"{value:.0e}" if value < 1e-3 else f"{value * 100:.2g} %"
+    return f"{value * 100:.0f} %"
 
 
 def chance(value: float | None) -> str:

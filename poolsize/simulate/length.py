@@ -49,6 +49,13 @@ RECURSION: Final = Effort(replications=1000, fewest=50, requests=3_000, total=20
 EVENTS: Final = Effort(replications=20, fewest=10, requests=10_000, total=400_000, rows=math.inf)
 
 
+_STEP_S: Final = 4e-5
+_CELL_S: Final = 6e-9
+_EVENT_S: Final = 8e-6
+"""What a step of the recursion, each of its connections × replications, and a request event by event take on a
+processor of 2024, about."""
+
+
 @dataclass(frozen=True)
 class Length:
     """Of one run."""
@@ -75,6 +82,15 @@ def length_of(scenario: Scenario, effort: Effort, replications: int | None, requ
     measured = requests or max(effort.requests, warm_up)
     chosen = replications or effort.affordable(warm_up + measured, scenario.capacity)
     return Length(warm_up, measured, chosen, is_settled=wanted <= _MOST_WARM_UP)
+
+
+def expected_s(scenario: Scenario, *, by_recursion: bool, replications: int | None = None) -> float:
+    """About how long a run takes, in seconds."""
+    length = length_of(scenario, RECURSION if by_recursion else EVENTS, replications, None)
+    requests = length.warm_up + length.requests
+    if not by_recursion:
+        return requests * length.replications * _EVENT_S
+    return requests * (_STEP_S + scenario.capacity * length.replications * _CELL_S)
 
 
 def relaxation_s(scenario: Scenario) -> float:

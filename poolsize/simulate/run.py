@@ -62,7 +62,7 @@ def simulated(
 ) -> Simulated:
     """Simulate it, as `simulate` says."""
     check(scenario)
-    by_recursion = _is_recursive(scenario)
+    by_recursion = is_recursive(scenario)
     effort = RECURSION if by_recursion else EVENTS
     length = length_of(scenario, effort, sampling.replications, sampling.requests)
     if length.replications * length.requests > _MOST_WAITS:
@@ -79,7 +79,7 @@ def simulated(
     return Simulated(scenario, length, joined(samples), "recursion" if by_recursion else "event by event")
 
 
-def _is_recursive(scenario: Scenario) -> bool:
+def is_recursive(scenario: Scenario) -> bool:
     """Whether the recursion does all that happens in it."""
     load = scenario.load
     is_plain = (

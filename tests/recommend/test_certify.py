@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from poolsize.datatypes import Certificate, Recommendation, Trace
+from poolsize.errors import WorkloadError
 from poolsize.queueing import Closed, Hold, Open, solve
 from poolsize.recommend import recommend
 from poolsize.recommend.certify import HEAVY_SCV
@@ -107,6 +108,96 @@ def test_an_assumed_workload_is_not_certified_and_costs_no_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["None", "False"]
+
+
+LIMITS = [
+    pytest.param({"rate_per_s": 800, "hold_s": 0.015, "hold_p95_s": 0.05, "workers": 4}, id="uneven, threads"),
+    pytest.param({"rate_per_s": 300, "hold_s": 0.02, "hold_scv": 9.0, "threads": 16}, id="heavy tail, threads"),
+    pytest.param({"rate_per_s": 200, "hold_s": 0.02, "hold_scv": 0.0, **ASYNC}, id="constant, open"),
+]
+
+
+@pytest.mark.parametrize("load", LIMITS)
+def test_the_goal_is_met_up_to_about_the_rate_that_is_told(load: dict[str, Any]) -> None:
+    """Where the models are no more than near, "up to" starts from what was simulated."""
+    answer = certified(**load)
+    assert answer.predicted is not None
+    told = answer.predicted.holds_up_to_per_s
+    assert told is not None
+    processes = load.get("workers", 1)
+    threads = load.get("threads", 8)
+
+    def meets(rate_per_s: float) -> bool:
+        each = rate_per_s / processes
+        hold = Hold(load["hold_s"], answer.inputs["hold_scv"].value)
+        source = Open(each) if "worker_type" in load else Closed(threads, threads / each - load["hold_s"])
+        found = simulate(source, hold, capacity(answer), timeout_s=1.0, seed=31)
+        return found.exceeds(0.01) <= 0.01 and (isinstance(source, Open) or found.throughput_per_s >= 0.99 * each)
+
+    assert meets(0.96 * told)
+    assert not meets(1.06 * told)
+
+
+def test_a_trace_is_replayed_with_the_holds_that_came_with_its_arrivals() -> None:
+    """Holds are long just when much comes: drawn by chance, a third of the connections would seem enough."""
+    chance = random.Random(7)  # noqa: S311 - one seed, one load
+    arrivals: list[float] = []
+    holds: list[float] = []
+    now = 0.0
+    while now < 300.0:
+        is_busy = now % 60.0 < 3.0
+        now += chance.expovariate(400 if is_busy else 100)
+        arrivals.append(now)
+        holds.append(chance.expovariate(20 if is_busy else 100))
+    trace = Trace(tuple(arrival - arrivals[0] for arrival in arrivals), tuple(holds))
+    size = capacity(certified(trace=trace, **ASYNC))
+    late = [simulate(trace, Hold(1.0), c, timeout_s=1.0).exceeds(0.01) for c in (size - 1, size)]
+    assert late[1] <= 0.01
+    assert late[0] > 0.01 or size == capacity(answered(trace=trace, **ASYNC)), "never below its busiest stretch"
+
+
+def test_the_waits_of_a_recorded_load_are_those_of_its_replay() -> None:
+    """Also where the holds are exponential, so that the model would be exact for requests that come by chance."""
+    answer = certified(trace=Trace(bursts()), hold_s=0.02, **ASYNC)
+    assert answer.predicted is not None
+    assert answer.predicted.p99_wait_s == certificate_of(answer).p99_wait_s.value
+    assert (answer.predicted.p99_wait_s or 0.0) > 0.0
+    rates = next(one for one in answer.ranges if one.name == "hold")
+    assert rates.low != rates.high
+
+
+def test_a_trace_is_shared_out_among_the_pools() -> None:
+    times = tuple(n / 200 for n in range(20_000))
+    each = capacity(certified(trace=Trace(times), hold_s=0.02, workers=4, **ASYNC))
+    alone = capacity(certified(trace=Trace(times[::4]), hold_s=0.02, **ASYNC))
+    assert abs(each - alone) <= 1
+    skewed = capacity(certified(trace=Trace(times), hold_s=0.02, workers=4, skew=3.0, **ASYNC))
+    assert skewed > each
+
+
+@pytest.mark.parametrize(
+    ("trace", "sentence"),
+    [
+        (Trace((0.0, 1.0, 2.0), (0.0, 0.0, 0.0)), "The trace holds no connection for any time"),
+        (Trace((0.0, 1.0, 2.0), (0.1, 0.1, 0.1)), "at least 2 for each are needed to say what comes to one"),
+    ],
+)
+def test_a_trace_that_says_too_little_is_refused(trace: Trace, sentence: str) -> None:
+    with pytest.raises(WorkloadError, match=sentence):
+        certified(trace=trace, workers=4, **ASYNC)
+
+
+def test_the_size_that_was_settled_by_simulation_is_one_that_it_passed() -> None:
+    for load in ({"rate_per_s": 100, "hold_scv": 25.0}, {"rate_per_s": 1000, "hold_scv": 4.0}):
+        found = certificate_of(certified(hold_s=0.02, **load, **ASYNC))
+        assert found.decided_by == "simulation"
+        assert {size.capacity: size.meets_goal for size in found.sizes}[found.capacity] is True
+
+
+def test_a_pool_that_takes_minutes_to_simulate_is_left_to_the_model() -> None:
+    answer = certified(rate_per_s=1e6, hold_s=0.02, workers=4, **ASYNC)
+    assert answer.certificate is None
+    assert answer.verdict == "fits"
 
 
 def test_nobody_waits_where_each_thread_has_a_connection() -> None:

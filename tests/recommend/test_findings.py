@@ -131,7 +131,10 @@ def test_a_limit_that_could_not_be_read_is_told() -> None:
 
 def test_the_spread_of_holds_is_named_where_the_model_does_not_follow_it() -> None:
     heavy = finding(answered(hold_scv=4, rate_per_s=20, hold_s=0.02), "PS401")
-    assert (heavy.severity, heavy.remedy) == ("warning", "Leave out --no-certify.")
+    assert (heavy.severity, heavy.remedy) == (
+        "warning",
+        "Let it be simulated: without --no-certify, or poolsize simulate.",
+    )
     even = finding(answered(hold_scv=0.1, rate_per_s=20, hold_s=0.02), "PS401")
     assert even.severity == "note"
     unbounded = finding(answered(hold_scv=4, rate_per_s=20, hold_s=0.02, worker_type="uvicorn"), "PS401")
