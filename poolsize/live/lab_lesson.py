@@ -80,6 +80,8 @@ def _connections(entry: Entry, facts: DatabaseFacts, at_most: int | None) -> int
     """That it may take, beside the heartbeat's."""
     if facts.database is not None and facts.database.dialect == "sqlite":
         raise UsageError("The lessons are of a server, which SQLite has not: poolsize lab --lesson NAME needs none.")
+    if facts.database is not None and facts.database.pooler is not None:
+        raise UsageError("The lessons are of a server, and a pooler answers in its place: give the server's own DSN.")
     wanted = entry.connections
     if entry.fills_server:
         wanted = _all_free(entry, facts, at_most)

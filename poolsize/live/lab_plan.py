@@ -35,10 +35,11 @@ class LabOptions(Value, frozen=True):
         return Crowd(requests=self.requests, request_time_s=self.request_time_s, hold_s=self.hold_s, seed=self.seed)
 
     def check(self) -> None:
-        """Raises UsageError for options that contradict each other, whatever the database."""
+        """Raises UsageError for options that contradict each other or this machine, whatever the database."""
         if not 0.0 < self.hold_s <= self.request_time_s:
             life, hold = duration(self.request_time_s), duration(self.hold_s)
             raise UsageError(f"A request of {life} cannot spend {hold} of it in the database.")
+        check_open_files(max(self.requests, self.pool or POOL) + HEARTBEAT)
 
     def inputs(self, pool: int) -> dict[str, Quantity]:
         """What is not a default counts as stated."""
@@ -68,7 +69,6 @@ def pool_for(options: LabOptions, facts: DatabaseFacts) -> int:
             f"A pool of {wanted} takes more than a quarter of this database's free connections: --pool {allowed}, or "
             "say with --at-most how many to take."
         )
-    check_open_files(max(options.requests, wanted) + HEARTBEAT)
     return allowed
 
 

@@ -164,4 +164,4 @@ def _ending(document: Lab, seen: str) -> Iterator[Text]:
 
 def _unread(unread: Unread) -> str:
     remedy = f" ({unread.remedy})" if unread.remedy else ""
-    return f"Not read: {unread.name}. {unread.reason}{remedy}"
+    return f"Not read: {unread.name}. {unread.reason.rstrip('.')}{remedy}."

@@ -19,6 +19,7 @@ from poolsize.live.lab_plan import LabOptions, plan_of, pool_for
 from poolsize.live.lab_requests import Crowd
 from poolsize.live.lab_tally import Served, Tally
 from poolsize.live.lab_words import seen
+from tests.servers import PgBouncerServer
 
 SMALL = LabOptions(requests=60, pool=4, request_time_s=0.6, hold_s=0.01)
 """More than the 40 connections of the tests' servers, and few enough for a busy machine."""
@@ -72,6 +73,14 @@ def test_sqlite_has_one_writer_and_many_readers(tmp_path: Path) -> None:
     assert "only one connection writes at a time" in found.seen
     assert file.read_bytes() == before
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_pooler_serves_the_pool_and_what_is_behind_it_is_not_measured(pgbouncer: PgBouncerServer) -> None:
+    found = lab(parse(pgbouncer.dsn()), replace(SMALL, requests=20))
+    assert found.pooled is not None
+    assert found.pooled.served == 20
+    assert found.pooled.server_cpu_s is None
+    assert "A pooler answers" in found.unread[0].reason
 
 
 def facts(free: int, dialect: str = "postgresql") -> DatabaseFacts:

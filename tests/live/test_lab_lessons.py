@@ -14,7 +14,7 @@ from poolsize.live.lessons import LESSONS
 from poolsize.probe.dialect import ProbeOptions
 from poolsize.probe.dialects import ask
 from tests.live.lab_sessions import assert_none_stays
-from tests.servers import PASSWORD, MariaDbServer, PostgresServer
+from tests.servers import PASSWORD, MariaDbServer, PgBouncerServer, PostgresServer
 
 Measured = dict[str, float]
 
@@ -71,6 +71,11 @@ def test_a_lesson_that_needs_more_than_it_may_take_says_how_to_allow_it(postgres
 def test_sqlite_has_no_lessons() -> None:
     with pytest.raises(UsageError, match="which SQLite has not"):
         give_lesson("leak", parse("sqlite://"))
+
+
+def test_a_pooler_has_no_lessons(pgbouncer: PgBouncerServer) -> None:
+    with pytest.raises(UsageError, match="give the server's own DSN"):
+        give_lesson("leak", parse(pgbouncer.dsn()))
 
 
 def test_a_lesson_that_is_none_is_told() -> None:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import Any, Final, NamedTuple
 
 from poolsize.datatypes import Lesson, LessonTable
-from poolsize.errors import TooManyConnectionsError
+from poolsize.errors import DatabaseError, TooManyConnectionsError
 from poolsize.live.lab_tally import clock
 from poolsize.live.lessons.lesson import Stage
 from poolsize.units import duration, plural
@@ -26,8 +26,12 @@ def teach(stage: Stage) -> Lesson | None:
     """See `Teach`."""
     with ExitStack() as opened:
         connections, refusal = _fill(stage, opened)
-        if refusal is None or not connections:
+        if stage.guard.stop.is_set():
             return None
+        if refusal is None or not connections:
+            raise DatabaseError(
+                f"The server let {plural(len(connections), 'connection')} in: nothing can be shown of it."
+            )
         on_open_s = _time_of_one(stage, connections[0])
         stage.target.close(connections.pop())
         again_s = _admitted_after(stage, opened)

@@ -95,8 +95,8 @@ def _forget(stage: Stage, pool: PooledConnections) -> Forgotten:
     """A request that reads within a transaction, then fails before it gives its connection back."""
     dialect = stage.target.dsn.dialect
     checkout = pool.take()
-    _rows(checkout.dbapi_connection, _BEGIN[dialect])
-    return Forgotten(checkout, int(_rows(checkout.dbapi_connection, _OWN_ID[dialect])[0][0]))
+    _rows(stage, checkout.dbapi_connection, _BEGIN[dialect])
+    return Forgotten(checkout, int(_rows(stage, checkout.dbapi_connection, _OWN_ID[dialect])[0][0]))
 
 
 def _look(stage: Stage, pool: PooledConnections, forgotten: list[Forgotten], outside: Any) -> Seen:
@@ -113,7 +113,7 @@ def _look(stage: Stage, pool: PooledConnections, forgotten: list[Forgotten], out
 
 def _from_outside(stage: Stage, forgotten: list[Forgotten], outside: Any) -> str:
     known = {one.session for one in forgotten}
-    rows = [row for row in _rows(outside, _LOOK[stage.target.dsn.dialect]) if int(row[0]) in known]
+    rows = [row for row in _rows(stage, outside, _LOOK[stage.target.dsn.dialect]) if int(row[0]) in known]
     if not rows:
         return ""
     states = ", ".join(sorted({str(row[1]) for row in rows}))
@@ -121,11 +121,13 @@ def _from_outside(stage: Stage, forgotten: list[Forgotten], outside: Any) -> str
     return f"{len(rows)} {states}, for {duration(oldest_s) if oldest_s else 'less than 1 s'}"  # MySQL counts seconds
 
 
-def _rows(connection: Any, statement: str) -> list[Any]:
+def _rows(stage: Stage, connection: Any, statement: str) -> list[Any]:
     cursor = connection.cursor()
     try:
         cursor.execute(statement)
         return list(cursor.fetchall()) if cursor.description else []
+    except (connection.Error, OSError) as error:  # the driver's, as PEP 249 has connections know it
+        raise stage.target.explain(error) from None
     finally:
         cursor.close()
 
