@@ -117,7 +117,7 @@ class Bench:
     def cost_s(self, capacity: int) -> float:
         """About what a look at it takes, seconds."""
         from poolsize.simulate.length import expected_s  # here: numpy, only for who is certified
-        from poolsize.simulate.run import is_recursive  # here as well
+        from poolsize.simulate.run import is_recursive
 
         scenario = self._scenario(capacity)
         return expected_s(scenario, by_recursion=is_recursive(scenario), replications=self._replayed)
