@@ -50,7 +50,7 @@ def test_clients_give_up_when_the_janitor_looks(postgres15: PostgresServer) -> N
     assert_one_of("wait beyond the timeout", float(beyond_s.mean()), means_s)
     measured = seen.measured
     spread_s = spread_of_looks(measured)
-    assert spread_s < JANITOR_S / 20.0
+    assert spread_s < JANITOR_S / 8.0  # a timeout that ended at any time would make it about 0.3 of the period
     assert measured.wait_s[measured.is_late].min() >= timeout_s
     assert measured.wait_s.max() <= timeout_s + JANITOR_S + 4.0 * spread_s + measured.handover_s.max()
 
