@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from poolsize import store as store_module
 from poolsize.datatypes import (
+    Curve,
     Database,
     DatabaseFacts,
     ErrorReport,
@@ -147,7 +148,7 @@ def test_a_long_history_is_read_no_further_than_is_asked(url: str, monkeypatch: 
     decoded: list[str] = []
     decode = store_module._decode
 
-    def counted(kind: str, text: str) -> DatabaseFacts | Recommendation | None:
+    def counted(kind: str, text: str) -> DatabaseFacts | Recommendation | Curve | None:
         decoded.append(kind)
         return decode(kind, text)
 

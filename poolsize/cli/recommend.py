@@ -126,6 +126,10 @@ def recommend(
         float | None, time(panel=LIMITS, help="To open a connection from where the service runs.")
     ] = None,
     db_cores: Annotated[int | None, count(panel=LIMITS, help="The server's processors.")] = None,
+    curve: Annotated[
+        str | None,
+        text(metavar="last|FILE", panel=LIMITS, help="How it slows down, as poolsize curve measured it."),
+    ] = None,
     usl: Annotated[
         str | None,
         text(
@@ -189,6 +193,12 @@ def recommend(
     )
     limits = LimitOptions(dsn, max_connections, reserved, dialect, provider, db_memory)
     facts = facts_for(limits, no_save=no_save)
+    if curve is not None:
+        from poolsize.cli.curve_source import curve_for  # here: few have measured one
+        from poolsize.live.curve_file import sized_by
+
+        found = curve_for(curve, facts.target if facts is not None and facts.target else None)
+        request, facts = sized_by(request, facts, found)
     with progress() as told:
         answer = recommendation(request, facts, certify=not no_certify, on_progress=told)
     again = reproduced(dsn)

@@ -43,7 +43,9 @@ class Request(Value, frozen=True):
     trace: Trace | None = None
     """The checkouts of the whole service, as they were recorded."""
     usl: tuple[float, float] | None = None
-    """alpha and beta of the Universal Scalability Law of the database, from a measured curve."""
+    """alpha and beta of the Universal Scalability Law of the database."""
+    usl_source: str = ""
+    """The curve that was measured, in words; empty: they were stated."""
     profile: str | None = None
     """A name in the profiles; None: web-oltp where the workload is not stated."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from poolsize.datatypes import Curve, Finding
+from poolsize.datatypes import Curve, DatabaseFacts, Finding, Request
 from poolsize.errors import FileError, UsageError
 
 
@@ -32,6 +32,19 @@ def careful_law(curve: Curve) -> tuple[float, float]:
             "The curve has no law: fewer than three levels of concurrency were measured that are the database's own."
         )
     return curve.usl.cautious
+
+
+def sized_by(request: Request, facts: DatabaseFacts | None, curve: Curve) -> tuple[Request, DatabaseFacts | None]:
+    """The same question to `recommend` with the database's law of this curve, and what speaks against it among the
+    facts. Raises UsageError for a curve without a law, and for another one stated."""
+    if request.usl is not None:
+        raise UsageError("--usl and --curve say the same thing: give one of them.")
+    place = curve.database.place if curve.database is not None else None
+    source = f"capacity curve of {place or curve.target or 'a database'}, {curve.measured_at[:10]}, its cautious end"
+    request = msgspec.structs.replace(request, usl=careful_law(curve), usl_source=source)
+    if facts is not None:
+        facts = msgspec.structs.replace(facts, findings=(*facts.findings, *law_findings(curve)))
+    return request, facts
 
 
 def law_findings(curve: Curve) -> Iterator[Finding]:

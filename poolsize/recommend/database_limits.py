@@ -34,7 +34,7 @@ def _knee(situation: Situation, pool: PoolLoad, capacity: int) -> Iterator[Limit
         limit=math.floor(math.sqrt((1.0 - usl.alpha) / usl.beta)),
         demand=pool.fleet(usl, capacity, longest_timeout_s(situation.goal)).from_empty.active,
         unit="active connections on average",
-        source="--usl: with more of them it gets less done",
+        source="capacity curve: with more of them it gets less done",
     )
 
 
@@ -52,5 +52,5 @@ def _stability(situation: Situation, pool: PoolLoad, capacity: int) -> Iterator[
         name=STABILITY_LAYER,
         limit=safe * pool.peers,
         demand=capacity * pool.peers,
-        source="--usl: with more of them a burst leaves it collapsed",
+        source="capacity curve: with more of them a burst leaves it collapsed",
     )

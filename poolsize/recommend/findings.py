@@ -242,8 +242,9 @@ def _too_slow_database(decision: Decision) -> Iterator[Finding]:
     yield Finding(
         code="PS406",
         severity="warning",
-        message=f"By --usl the database comes nearest to the goal with {decision.needed} connections in each pool, and "
-        f"then does {wait.throughput_per_s * pool.peers:.4g} of {pool.rate_per_s * pool.peers:.4g} checkouts/s, with "
+        message="By its capacity curve the database comes nearest to the goal with "
+        f"{plural(decision.needed, 'connection')} in each pool, and then does "
+        f"{wait.throughput_per_s * pool.peers:.4g} of {pool.rate_per_s * pool.peers:.4g} checkouts/s, with "
         f"{pool.late(wait, decision.situation.goal.p99_wait_s.value) * 100:.2g} % of them late: its own work is what "
         "is too slow.",
         remedy="Shorten the statements, or take work off this database; connections do not help.",

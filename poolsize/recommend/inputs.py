@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from poolsize.datatypes import Layer, Quantity
+from poolsize.datatypes import Layer, Origin, Quantity
 from poolsize.recommend.limits import SERVER_LAYER, layers_of
 from poolsize.recommend.memory import connection_memory
 from poolsize.recommend.pool_load import total_rate_per_s
@@ -37,10 +37,11 @@ def inputs_of(situation: Situation) -> dict[str, Quantity]:
 def _usl(situation: Situation) -> dict[str, Quantity | None]:
     if situation.usl is None:
         return {}
-    alpha, beta = situation.usl.alpha, situation.usl.beta
+    source = situation.request.usl_source
+    origin: Origin = "measured" if source else "stated"
     return {
-        "usl_alpha": Quantity(value=alpha, origin="stated", source="--usl"),
-        "usl_beta": Quantity(value=beta, origin="stated", source="--usl"),
+        name: Quantity(value=value, origin=origin, source=source or "--usl")
+        for name, value in (("usl_alpha", situation.usl.alpha), ("usl_beta", situation.usl.beta))
     }
 
 

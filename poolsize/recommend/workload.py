@@ -77,7 +77,7 @@ def _check(request: Request) -> None:
             raise UsageError(f"{given[0]} and {given[1]} say the same thing: give one of them.")
     if request.trace is not None and request.usl is not None:
         raise UsageError(
-            "--trace and --usl do not go together: what was recorded is what a busy database made of it already."
+            "--trace does not go with --usl or --curve: what was recorded is what a busy database made of it already."
         )
     if request.in_use is not None and request.think_s is not None:
         raise UsageError("--in-use goes with --rate, --request-rate, --trace or a hold, and not with --think.")

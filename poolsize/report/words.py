@@ -92,8 +92,8 @@ def predicted_lines(answer: Recommendation) -> Iterator[str]:
 def _figures(predicted: Predicted, settings: Settings, answer: Recommendation) -> Iterator[str]:
     if predicted.holds_up_to_per_s is not None:
         what = "the threads are all busy at" if predicted.limited_by == "threads" else "meets the goal up to"
-        unknown = "" if "usl_alpha" in answer.inputs else "; what the database itself can do is unknown (--usl)"
-        yield f"{what} {rate(predicted.holds_up_to_per_s)} over all processes{unknown}"
+        of_database = "" if "usl_alpha" in answer.inputs else _UNKNOWN
+        yield f"{what} {rate(predicted.holds_up_to_per_s)} over all processes{of_database}"
     if predicted.utilization is None:
         yield "no wait is predicted: the workload is assumed (state --rate and --hold)"
         return
@@ -204,6 +204,7 @@ def wait_text(seconds: float | None, timeout_s: float) -> str:
     return "0" if seconds == 0 else duration(seconds)
 
 
+_UNKNOWN: Final = "; what the database itself can do is unknown (poolsize curve)"
 _EXACT: Final = 0.1
 _TOLD: Final = 1e-3
 _RARE: Final = 1e-6

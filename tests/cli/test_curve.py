@@ -224,6 +224,12 @@ def test_the_readers_of_a_curve_find_the_last_one_with_a_law(dsn: str, poolsize:
     assert [point.concurrency for point in stored.curve.points] == [1, 2, 3, 4, 6]
     assert store.latest_curve(stored.curve.target) == stored
     assert store.latest_curve("postgresql://app@elsewhere/shop") is None
+    sized = poolsize(
+        *("recommend", "--workers", "2", "--worker-type", "uvicorn", "--rate", "20", "--hold", "5ms"),
+        *("--max-connections", "100", "--curve", "last", "--json"),
+    ).document
+    assert sized["inputs"]["usl_alpha"]["origin"] == "measured"
+    assert "PS426" in [finding["code"] for finding in sized["findings"]]
 
 
 def test_a_killed_program_leaves_no_session_on_mariadb(mariadb: MariaDbServer, poolsize: Program) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from poolsize.datatypes import Curve, Recommendation
+from poolsize.datatypes import Curve, Recommendation, Request
 from poolsize.errors import FileError, UsageError
-from poolsize.live.curve_file import careful_law, law_findings, read_curve
+from poolsize.live.curve_file import careful_law, law_findings, read_curve, sized_by
 from poolsize.live.curve_fit import LevelRun, law_of
+from poolsize.providers import stated_facts
+from poolsize.recommend import recommend
 from poolsize.report.json import encode
 
 
@@ -60,3 +62,19 @@ def test_what_speaks_against_a_curve_is_found() -> None:
     (finding,) = law_findings(doubtful)
     assert (finding.code, finding.message) == ("PS425", "The law of the capacity curve is doubtful: it is odd.")
     assert list(law_findings(replace(CURVE, is_built_in=False))) == []
+
+
+def test_a_pool_is_sized_by_the_careful_law_of_a_curve() -> None:
+    assert LAW is not None
+    measured = replace(CURVE, measured_at="2026-11-25T01:00:00+00:00")
+    load = Request(workers=4, rate_per_s=200, hold_s=0.02, worker_type="uvicorn")
+    request, facts = sized_by(load, stated_facts(100), measured)
+    by_curve = recommend(request, facts, certify=False)
+    stated = recommend(replace(load, usl=LAW.cautious), stated_facts(100), certify=False)
+    assert by_curve.settings == stated.settings
+    alpha = by_curve.inputs["usl_alpha"]
+    assert (alpha.value, alpha.origin) == (LAW.cautious[0], "measured")
+    assert alpha.source == "capacity curve of postgresql://app@db/shop, 2026-11-25, its cautious end"
+    assert "PS426" in [finding.code for finding in by_curve.findings]
+    with pytest.raises(UsageError, match="--usl and --curve say the same thing"):
+        sized_by(replace(load, usl=(0.0, 0.0)), None, measured)

@@ -46,7 +46,7 @@ Changes: pool_size 5 -> 3, max_overflow 10 -> 0, pool_timeout 30 s -> 1 s.
 
 ### Predicted for one pool
 
-- meets the goal up to 533/s over all processes; what the database itself can do is unknown (--usl)
+- meets the goal up to 533/s over all processes; what the database itself can do is unknown (poolsize curve)
 - busy 17 %, P(wait) 0.72 %
 - wait: mean 52.6 µs, p50 0, p95 0, p99 0 (for exponential holds, which is assumed)
 - P(timeout) less than 1 in a million after 1 s
