@@ -125,9 +125,9 @@ class SimulatedSize(Value, frozen=True):
 class Certificate(Value, frozen=True):
     """The pool of the answer as it was simulated, beside what the model says of it."""
 
-    decided_by: Literal["exact model", "two models", "simulation"]
-    """What found the size: a model that is exact for this load, two models that hold the truth between them and agree
-    on it, or the simulation."""
+    decided_by: Literal["exact model", "two models", "confirmed model", "simulation"]
+    """What found the size: a model that is exact for this load, two models that differ to either side and agree on it,
+    one that is near, and confirmed by the simulation as both are, or the simulation alone."""
     model_sizes: tuple[int, int]
     """The connections that the models say are needed, the same where they agree or there is one model."""
     capacity: int

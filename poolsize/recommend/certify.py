@@ -11,6 +11,7 @@ from poolsize.recommend.bench import Bench, Progress
 from poolsize.recommend.choice import capacity_for, could_meet, meets
 from poolsize.recommend.correction import corrected
 from poolsize.recommend.decision import Decision, decide
+from poolsize.recommend.pool_load import PoolLoad
 
 HEAVY_SCV: Final = 5.0
 """Above it the chain's p99 is 40 to 90 % too short, and the Volterra equation's up to 80 % too long
@@ -38,7 +39,7 @@ _LEAST_FURTHER: Final = 100
 """So many times more than the larger of the models' sizes, or so many more, are looked at: a burst may be of a hundred
 checkouts where hardly any come otherwise."""
 
-By = Literal["exact model", "two models", "simulation"]
+By = Literal["exact model", "two models", "confirmed model", "simulation"]
 
 
 def certified(decision: Decision, on_progress: Progress | None) -> tuple[Decision, Certificate | None]:
@@ -56,7 +57,7 @@ def certified(decision: Decision, on_progress: Progress | None) -> tuple[Decisio
     by = _decided_by(decision, low, high, bench)
     if by == "simulation":
         decision = _settled(decision, bench, low, high)
-    elif by == "two models":
+    elif by != "exact model":
         decision = corrected(decision, bench, decision.needed)
     capacity = decision.capacity or choice.capacity
     certificate = _certificate(decision, bench, capacity, by, (low, high))
@@ -92,10 +93,14 @@ def _with_all_kept(decision: Decision) -> Decision:
 def _models_say(decision: Decision) -> tuple[int, int]:
     """The sizes of the two models, in order: what is needed is between them, or is the one that there is."""
     pool, needed = decision.pool, decision.needed
-    if pool.is_exact or isinstance(pool.load, Closed) or pool.usl is not None:
+    if not _has_two_models(pool):
         return needed, needed
     other = capacity_for(replace(pool, model="exponential"), decision.situation.goal)
     return min(needed, other), max(needed, other)
+
+
+def _has_two_models(pool: PoolLoad) -> bool:
+    return not pool.is_exact and not isinstance(pool.load, Closed) and pool.usl is None
 
 
 def _decided_by(decision: Decision, low: int, high: int, bench: Bench) -> By:
@@ -103,8 +108,10 @@ def _decided_by(decision: Decision, low: int, high: int, bench: Bench) -> By:
         return "simulation"
     if decision.pool.is_exact:
         return "exact model"
-    # The models agree; should they both be wrong, the simulation has the last word.
-    return "two models" if bench.suffices(high) else "simulation"
+    # The models agree, or the one that there is should be near; the simulation has the last word.
+    if not bench.suffices(high):
+        return "simulation"
+    return "two models" if _has_two_models(decision.pool) else "confirmed model"
 
 
 def _is_beyond_models(decision: Decision) -> bool:

@@ -127,6 +127,7 @@ def _how(answer: Recommendation) -> str:
     return {
         "exact model": "analytic, exact for this load, and certified",
         "two models": "analytic, bracketed by two models, and certified",
+        "confirmed model": "analytic, confirmed by simulation",
         "simulation": "the size by simulation, since the models leave it open",
     }[answer.certificate.decided_by]
 

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from poolsize.datatypes import Certificate, Recommendation, Trace
+from poolsize.datatypes import Certificate, Estimate, Recommendation, Trace
 from poolsize.errors import WorkloadError
 from poolsize.queueing import Closed, Hold, Open, solve
 from poolsize.recommend import recommend
-from poolsize.recommend.certify import HEAVY_SCV
+from poolsize.recommend.certify import HEAVY_SCV, _agree
+from poolsize.recommend.findings import _contradiction
 from poolsize.simulate import simulate
 from tests.recommend.asked import PLENTY, answered, asked, capacity, codes, facts_of, finding
 
@@ -334,3 +335,55 @@ def test_a_slower_database_never_needs_fewer_connections() -> None:
 
 def test_no_limit_is_no_fault() -> None:
     assert certificate_of(recommend(asked(rate_per_s=75, hold_s=0.02, **ASYNC), facts_of())).agrees
+
+
+@pytest.mark.parametrize(
+    ("request_", "decided_by"),
+    [
+        ({"rate_per_s": 75, **ASYNC}, "exact model"),
+        ({"rate_per_s": 75, "hold_scv": 1.4, **ASYNC}, "two models"),
+        ({"rate_per_s": 75, "hold_scv": 1.6, **ASYNC}, "simulation"),
+        ({"rate_per_s": 75, "hold_scv": 0.6}, "confirmed model"),
+        ({"rate_per_s": 75, "hold_scv": 0.4}, "simulation"),
+        ({"rate_per_s": 40, "workers": 4, "usl": (0.02, 0.001)}, "simulation"),
+        ({"rate_per_s": 50, "workers": 5, "usl": (0.02, 0.001)}, "confirmed model"),
+    ],
+)
+def test_what_finds_the_size_depends_on_how_near_the_models_are(request_: dict[str, Any], decided_by: str) -> None:
+    answer = certified(**{"hold_s": 0.02, "p99_wait_s": 0.02, **request_})
+    assert certificate_of(answer).decided_by == decided_by
+
+
+def certificate(**fields: Any) -> Certificate:
+    p99 = Estimate(value=0.010, low=0.0098, high=0.0102)
+    usual: dict[str, Any] = {
+        "decided_by": "exact model", "model_sizes": (5, 5), "capacity": 5, "checkouts": 3_000_000, "mean_wait_s": p99,
+        "late_probability": p99, "p99_wait_s": p99, "predicted_p99_wait_s": 0.015, "agrees": False,
+    }  # fmt: skip
+    return Certificate(**{**usual, **fields})
+
+
+def test_an_exact_model_that_is_contradicted_is_a_warning() -> None:
+    (found,) = _contradiction(certificate())
+    assert (found.code, found.severity) == ("PS405", "warning")
+    assert "15 ms by the one, 10 ms (9.8 ms to 10.2 ms) by the other." in found.message
+    (settled,) = _contradiction(certificate(decided_by="simulation", model_sizes=(6, 7)))
+    assert settled.severity == "note"
+    assert settled.message.endswith("; 6 to 7 connections by the one, 5 by the other.")
+    assert list(_contradiction(certificate(agrees=True))) == []
+
+
+@pytest.mark.parametrize(
+    ("predicted", "value", "half", "is_like"),
+    [
+        (0.010, 0.0121, 0.0001, True),  # 17 % of the larger
+        (0.010, 0.0130, 0.0001, False),
+        (0.010, 0.0130, 0.0021, True),  # 2.8 standard errors
+        (0.010, 0.0130, 0.0019, False),  # 3.1 of them
+        (0.0, 0.0, 0.0, True),
+    ],
+)
+def test_they_differ_by_a_fifth_and_by_three_standard_errors(
+    predicted: float, value: float, half: float, is_like: bool
+) -> None:
+    assert _agree(predicted, Estimate(value=value, low=value - half, high=value + half)) is is_like
