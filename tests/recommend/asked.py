@@ -19,9 +19,14 @@ def asked(**request: Any) -> Request:
     return Request(**{"workers": 1, **request})
 
 
+def modelled(request: Request, facts: DatabaseFacts | None = None) -> Recommendation:
+    """By the models alone, in milliseconds: what they say is the same however near the goal a size is."""
+    return recommend(request, facts, certify=False)
+
+
 def answered(facts: DatabaseFacts = PLENTY, **request: Any) -> Recommendation:
-    """By the models alone, in milliseconds."""
-    return recommend(asked(**request), facts, certify=False)
+    """By the models alone."""
+    return modelled(asked(**request), facts)
 
 
 def decided(facts: DatabaseFacts = PLENTY, **request: Any) -> Decision:

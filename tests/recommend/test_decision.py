@@ -10,9 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poolsize.datatypes import DatabaseFacts, Layer, Recommendation, Request
-from poolsize.recommend import recommend
 from poolsize.recommend.document import recommendation
-from tests.recommend.asked import answered, asked, capacity, codes, facts_of
+from tests.recommend.asked import answered, asked, capacity, codes, facts_of, modelled
 
 WORKERS = ["gunicorn-gthread", "uvicorn", "django-asgi", "waitress", "fastapi-sync", "granian-wsgi"]
 
@@ -67,7 +66,7 @@ QUICK = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCh
 @given(questions(), limits())
 @QUICK
 def test_the_settings_are_those_of_a_pool_and_the_sum_is_the_product(request_: Request, facts: DatabaseFacts) -> None:
-    answer = recommend(request_, facts)
+    answer = modelled(request_, facts)
     deployment = answer.deployment
     assert deployment is not None
     pools = (deployment.instances + deployment.surge) * deployment.processes * deployment.pools
@@ -87,7 +86,7 @@ def test_the_settings_are_those_of_a_pool_and_the_sum_is_the_product(request_: R
 @given(questions(), limits())
 @QUICK
 def test_the_verdict_is_that_of_the_margins(request_: Request, facts: DatabaseFacts) -> None:
-    answer = recommend(request_, facts)
+    answer = modelled(request_, facts)
     assert answer.verdict in ("fits", "does_not_fit")
     assert (answer.verdict == "fits") == all(check.margin >= 0 for check in answer.limits)
     binding = next(check for check in answer.limits if check.name == answer.binding)
@@ -101,7 +100,15 @@ def test_the_verdict_is_that_of_the_margins(request_: Request, facts: DatabaseFa
         assert answer.ways_to_fit == ()
     else:
         assert answer.is_no
-        assert answer.settings is None or answer.worst_case == max_that_fits(answer)
+        if answer.settings is not None:
+            assert answer.worst_case is not None
+            assert answer.worst_case <= max_that_fits(answer)
+            # Where so few can stall whatever their number, no more than the load itself waits for.
+            assert answer.worst_case == max_that_fits(answer) or can_stall(answer)
+
+
+def can_stall(answer: Recommendation) -> bool:
+    return answer.deployment is not None and answer.deployment.release_needs_thread
 
 
 def max_that_fits(answer: Recommendation) -> int:
@@ -114,7 +121,7 @@ def max_that_fits(answer: Recommendation) -> int:
 @given(questions(), limits())
 @QUICK
 def test_the_neighbours_are_judged_as_the_answer_is(request_: Request, facts: DatabaseFacts) -> None:
-    answer = recommend(request_, facts)
+    answer = modelled(request_, facts)
     rows = {row.label: row for row in answer.neighbours}
     if answer.settings is None:
         assert rows == {}
@@ -144,8 +151,8 @@ def test_the_neighbours_are_judged_as_the_answer_is(request_: Request, facts: Da
 @QUICK
 def test_more_load_never_needs_fewer_connections(request_: Request, facts: DatabaseFacts) -> None:
     assert request_.rate_per_s is not None
-    less = recommend(msgspec.structs.replace(request_, rate_per_s=request_.rate_per_s / 2), facts)
-    full = recommend(request_, facts)
+    less = modelled(msgspec.structs.replace(request_, rate_per_s=request_.rate_per_s / 2), facts)
+    full = modelled(request_, facts)
     assert less.limits[0].demand <= full.limits[0].demand
 
 
@@ -153,11 +160,11 @@ def test_more_load_never_needs_fewer_connections(request_: Request, facts: Datab
 @QUICK
 def test_an_answer_is_a_document_without_surprises(request_: Request, facts: DatabaseFacts) -> None:
     """It survives JSON, which has neither infinities nor NaN, and the same question gets the same answer."""
-    answer = recommend(request_, facts)
+    answer = modelled(request_, facts)
     text = msgspec.json.encode(answer)
     assert b"null,null,null" not in text
     assert msgspec.json.decode(text, type=Recommendation) == answer
-    again = msgspec.structs.replace(recommendation(request_, facts), made_at=answer.made_at)
+    again = msgspec.structs.replace(recommendation(request_, facts, certify=False), made_at=answer.made_at)
     assert again == answer
     for row in (*answer.neighbours, *answer.alternatives):
         for name in row.predicted.__struct_fields__:
@@ -168,11 +175,11 @@ def test_an_answer_is_a_document_without_surprises(request_: Request, facts: Dat
 @given(questions(), limits())
 @QUICK
 def test_present_settings_that_are_the_answer_are_judged_as_the_answer(request_: Request, facts: DatabaseFacts) -> None:
-    answer = recommend(request_, facts)
+    answer = modelled(request_, facts)
     if answer.settings is None:
         return
     same = (answer.settings.pool_size, answer.settings.max_overflow)
-    current = recommend(msgspec.structs.replace(request_, current=same), facts).current
+    current = modelled(msgspec.structs.replace(request_, current=same), facts).current
     assert current is not None
     assert current.worst_case == answer.worst_case
     row = next(row for row in answer.neighbours if row.label == "c")
@@ -183,11 +190,11 @@ def test_present_settings_that_are_the_answer_are_judged_as_the_answer(request_:
 def test_an_assumed_workload_is_a_no_only_where_not_one_connection_a_pool_fits() -> None:
     """Three would meet the assumed goal; two, and even one, are offered; none is a no."""
     for connections, expected in ((100, 3), (15, 3), (14, 2), (7, 1)):
-        answer = recommend(asked(workers=4), facts_of(Layer(name="server", limit=connections)))
+        answer = modelled(asked(workers=4), facts_of(Layer(name="server", limit=connections)))
         assert (answer.verdict, capacity(answer), answer.is_no) == ("fits", expected, False)
         assert ("PS403" in codes(answer)) == (expected < 3)
         assert all(check.margin >= 0 for check in answer.limits)
-    none = recommend(asked(workers=4), facts_of(Layer(name="server", limit=6)))
+    none = modelled(asked(workers=4), facts_of(Layer(name="server", limit=6)))
     assert (none.verdict, none.settings, none.is_no) == ("does_not_fit", None, True)
 
 
@@ -207,7 +214,7 @@ def test_from_an_assumed_workload_no_wait_is_told() -> None:
 
 
 def test_without_a_word_about_limits_they_are_postgresqls_default_and_assumed() -> None:
-    answer = recommend(asked(workers=4))
+    answer = modelled(asked(workers=4))
     assert [(check.name, check.limit, check.others) for check in answer.limits] == [("server", 97, 3)]
     assert answer.inputs["max_connections"].origin == "assumed"
     assert answer.limits_source == "PostgreSQL's default, assumed"

@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from poolsize.datatypes import DatabaseFacts, Layer, LimitCheck, Recommendation, Request, Way, limits_of
-from poolsize.recommend import recommend
-from tests.recommend.asked import answered, asked, capacity, facts_of
+from tests.recommend.asked import answered, asked, capacity, facts_of, modelled
 
 SIX_PODS: dict[str, Any] = {"workers": 4, "instances": 6, "rate_per_s": 1200, "hold_s": 0.05}
 
@@ -124,7 +123,7 @@ def test_a_pooler_is_a_way_where_it_fits() -> None:
 
 
 def test_an_assumed_load_that_had_to_be_cut_down_has_ways_too() -> None:
-    answer = recommend(asked(workers=4), facts_of(Layer(name="server", limit=12)))
+    answer = modelled(asked(workers=4), facts_of(Layer(name="server", limit=12)))
     assert answer.verdict == "fits"
     assert way(answer, "put one PgBouncer in front of all").number == 7
 
@@ -151,15 +150,15 @@ def test_every_way_does_what_it_says(
     facts = facts_of(*(Layer(name=name, limit=n) for name, n in zip(("server", "role"), limits, strict=False)))
     rate = use * threads * workers * instances / hold_s
     request = Request(workers=workers, instances=instances, threads=threads, rate_per_s=rate, hold_s=hold_s)
-    answer = recommend(request, facts)
+    answer = modelled(request, facts)
     assume(answer.verdict == "does_not_fit")
-    assert recommend(request, raised(facts, answer.limits)).verdict == "fits"
+    assert modelled(request, raised(facts, answer.limits)).verdict == "fits"
     for one in answer.ways_to_fit:
         assert one.number is not None
         if one.change.startswith("shorten"):
-            assert recommend(msgspec.structs.replace(request, hold_s=one.number), facts).verdict == "fits"
+            assert modelled(msgspec.structs.replace(request, hold_s=one.number), facts).verdict == "fits"
         elif one.change.startswith("run fewer"):
-            assert recommend(msgspec.structs.replace(request, workers=int(one.number)), facts).verdict == "fits"
+            assert modelled(msgspec.structs.replace(request, workers=int(one.number)), facts).verdict == "fits"
         elif one.change.startswith("put one"):
             assert one.number <= min(check.limit - check.others for check in answer.limits)
         else:
