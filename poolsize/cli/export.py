@@ -11,7 +11,7 @@ from poolsize._version import __version__
 from poolsize.cli.options import Json, flag, text
 from poolsize.cli.output import emit, note
 from poolsize.cli.recommended import last_recommendation, read_recommendation
-from poolsize.export import TARGETS, render
+from poolsize.export import TARGETS, render, target_of
 from poolsize.files import write_whole
 from poolsize.report.json import Export
 
@@ -42,6 +42,7 @@ def export(
       poolsize export pgbouncer -o pgbouncer.ini
       poolsize recommend --workers 4 --json | poolsize export django --from -
     """
+    target_of(target)  # a typo is told before anything is looked for
     answer = read_recommendation(source) if source is not None else last_recommendation("to export")
     rendered = render(target, answer, shared=shared, pgbouncer_version=pgbouncer_version)
     file = None if output == "-" else output

@@ -11,7 +11,7 @@ from poolsize.export.header import header
 from poolsize.export.setup import setup_of
 from poolsize.export.target import Target
 
-__all__ = ["TARGETS", "Target", "render"]
+__all__ = ["TARGETS", "Target", "render", "target_of"]
 
 _ENTRIES = (
     Target("sqlalchemy", "SQLAlchemy", "create_engine with the pool's arguments", ".py", "#", sqlalchemy.body),
@@ -20,6 +20,13 @@ _ENTRIES = (
     Target("pgbouncer", "PgBouncer", "pgbouncer.ini, and the application's side", ".ini", ";", pgbouncer.body, True),
 )
 TARGETS: Final = {entry.name: entry for entry in _ENTRIES}
+
+
+def target_of(name: str) -> Target:
+    """Its entry in TARGETS. Raises UsageError for a name that is in none, with the one that was meant."""
+    if name not in TARGETS:
+        raise not_one_of("export target", name, TARGETS)
+    return TARGETS[name]
 
 
 def render(
@@ -35,8 +42,6 @@ def render(
     `pgbouncer_version`: where there is a PgBouncer, its version (`1.18.0`); None: as the probe found it, else the
     oldest. Raises UsageError for an unknown target, and for a recommendation that holds nothing to export there.
     """
-    if target not in TARGETS:
-        raise not_one_of("export target", target, TARGETS)
-    entry = TARGETS[target]
+    entry = target_of(target)
     setup = setup_of(recommendation, shared=shared or entry.is_pooler, pgbouncer_version=pgbouncer_version)
     return f"{header(setup, entry.comment)}\n{entry.body(setup)}"

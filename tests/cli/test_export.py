@@ -105,6 +105,13 @@ def test_without_a_recommendation_it_says_how_to_get_one(poolsize: Program) -> N
     assert done.next == ["poolsize recommend --workers 4"]
 
 
+def test_a_misspelt_target_is_told_before_anything_is_looked_for(poolsize: Program) -> None:
+    done = poolsize("export", "sqlalchmy")
+    assert (done.code, done.out) == (2, "")
+    assert "did you mean sqlalchemy?" in done.err
+    assert "history" not in done.err
+
+
 def test_what_does_not_fit_is_exported_with_a_warning(poolsize: Program) -> None:
     poolsize("recommend", "--workers", "4", "--rate", "2400", "--hold", "20ms", "--instances", "6",
              "--max-connections", "60")  # fmt: skip
