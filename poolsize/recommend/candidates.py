@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +24,6 @@ SQLALCHEMY_TIMEOUT_S: Final = 30.0
 """SQLAlchemy's default pool_timeout (2.0 and 2.1, create_engine), assumed for present settings."""
 _NEVER: Final = 1e-12
 """A wait that one checkout in a trillion has is none."""
-_OBSTACLES: Final[Mapping[Verdict, str]] = {"fits": "", "does_not_fit": "too many", "misses_goal": "too slow"}
 _UNBOUNDED: Final[Verdict] = "does_not_fit"
 """No limit holds what has no bound."""
 
@@ -75,7 +73,7 @@ def _candidate(
 def _obstacle(decision: Decision, capacity: int, verdict: Verdict) -> str:
     pool, goal = decision.pool, decision.situation.goal
     if verdict != "misses_goal":
-        return _OBSTACLES[verdict]
+        return "too many" if verdict == "does_not_fit" else ""
     if capacity < pool.nested_floor:
         return "can block"
     if capacity < pool.stalls_below:

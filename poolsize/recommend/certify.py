@@ -45,14 +45,19 @@ By = Literal["exact model", "two models", "confirmed model", "simulation"]
 def certified(decision: Decision, on_progress: Progress | None) -> tuple[Decision, Certificate | None]:
     """The decision, as the simulation leaves it, and the certificate.
 
-    None where there is nothing to certify: the workload is assumed, nothing fits, or nobody ever waits.
+    None where there is nothing to certify (the workload is assumed, nothing fits, or nobody ever waits), and where a
+    simulation would take too long.
     """
     choice = decision.choice
     if decision.situation.assumed_workload or choice is None or decision.pool.is_unwaited(choice.capacity):
         return decision, None
-    if _takes_long(decision):
+    bench = Bench(decision, on_progress)
+    if _takes_long(decision, bench):
         return (_with_all_kept(decision) if _opens_slowly(decision) else decision), None
-    decision, bench = _benched(decision, on_progress)
+    if _opens_slowly(decision) and not bench.suffices(decision.needed):
+        # Opening connections makes waits too long: all of them are kept.
+        decision = _with_all_kept(decision)
+        bench = Bench(decision, on_progress)
     low, high = _models_say(decision)
     by = _decided_by(decision, low, high, bench)
     if by == "simulation":
@@ -68,21 +73,12 @@ def certified(decision: Decision, on_progress: Progress | None) -> tuple[Decisio
     return replace(decision, simulated=waited), certificate
 
 
-def _takes_long(decision: Decision) -> bool:
+def _takes_long(decision: Decision, bench: Bench) -> bool:
     """A pool of thousands of connections, or one at its limit, takes minutes to settle in a simulation: more than it is
     worth where the model is exact."""
-    cost_s = Bench(decision, None).cost_s(max(decision.needed, decision.capacity or 0))
+    cost_s = bench.cost_s(max(decision.needed, decision.capacity or 0))
     is_exact = decision.pool.is_exact and not _opens_slowly(decision)
     return cost_s > (_LONGEST_S if is_exact else _LONGEST_OPEN_S)
-
-
-def _benched(decision: Decision, on_progress: Progress | None) -> tuple[Decision, Bench]:
-    """Where opening connections makes waits too long, the decision to keep all of them open."""
-    bench = Bench(decision, on_progress)
-    if not _opens_slowly(decision) or bench.suffices(decision.needed):
-        return decision, bench
-    decision = _with_all_kept(decision)
-    return decision, Bench(decision, on_progress)
 
 
 def _with_all_kept(decision: Decision) -> Decision:
